@@ -5,6 +5,7 @@
  * Opens CONNECTIONS at once, one goroutine each; all of them have lines echoed, and the first LEAKS of them ask for a look-up
  * that leaks. Prints what came back, keeps the connections open for SECONDS, and fails when an answer was not the right one.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ enum { ECHOES = 3, ANSWER_MAX_BYTES = 256 };
 
 struct result {
 	int echoed, timed_out;
+	uint64_t leaked;    /* the goroutine of the server that the last time-out left behind */
 	const char *failed; /* what went wrong, or NULL */
 	int error;          /* and its errno, or 0 */
 };
@@ -53,7 +55,7 @@ static struct result converse(int fd, int number, bool leaks)
 	}
 	if (leaks) {
 		snprintf(request, sizeof request, "leak key-%d", number);
-		if (!ask(fd, request, answer) || strcmp(answer, "timed out") != 0)
+		if (!ask(fd, request, answer) || sscanf(answer, "timed out, while goroutine %" SCNu64, &r.leaked) != 1)
 			r.failed = "a look-up did not time out";
 		else
 			r.timed_out++;
@@ -110,14 +112,20 @@ static int app(int argc, char **argv)
 		gos_chan_recv(results, &r);
 		sum.echoed += r.echoed;
 		sum.timed_out += r.timed_out;
-		if (r.failed != NULL && sum.failed == NULL)
-			sum = (struct result){sum.echoed, sum.timed_out, r.failed, r.error};
+		if (r.leaked != 0)
+			sum.leaked = r.leaked;
+		if (r.failed != NULL && sum.failed == NULL) {
+			sum.failed = r.failed;
+			sum.error = r.error;
+		}
 	}
 	if (sum.failed != NULL) {
 		fprintf(stderr, "drive: %s%s%s\n", sum.failed, sum.error ? ": " : "", sum.error ? strerror(sum.error) : "");
 		return 1;
 	}
 	printf("%ld connections, %d lines echoed, %d look-ups timed out\n", connections, sum.echoed, sum.timed_out);
+	if (sum.leaked != 0)
+		printf("the last look-up that timed out is goroutine %" PRIu64 " of the server\n", sum.leaked);
 
 	int fd = gos_dial_tcp(argv[1], 5 * GOS_S);
 	if (fd < 0 || !ask(fd, "stats", answer)) {

@@ -10,6 +10,7 @@
  * drive.c is its client; telnet will do as well.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -87,12 +88,16 @@ static bool leak(int fd, const char *text)
 	gos_chan *reply = gos_chan_make(size_t, 0);
 	gos_chan *deadline = gos_after(5 * GOS_MS);
 	size_t found;
+	char line[64];
 	struct gos_case cases[] = {GOS_RECV(reply, &found), GOS_RECV(deadline, NULL)};
 
-	go(lookup, key, reply);
+	uint64_t goid = go(lookup, key, reply);
 	int which = gos_select(cases, 2);
 	gos_chan_free(deadline);
-	return answer(fd, which == 0 ? "found" : "timed out");
+	if (which == 0)
+		return answer(fd, "found");
+	snprintf(line, sizeof line, "timed out, while goroutine %" PRIu64 " looks on", goid);
+	return answer(fd, line);
 }
 
 /* ---- connections --------------------------------------------------------------------------------------------------------- */
