@@ -2,8 +2,9 @@
 /*
  * hello.c - two goroutines and a channel: the smallest whole program. Say who to greet: hello [NAME]
  */
-#include <stdio.h>
 /* [README: hello.c */
+#include <stdio.h>
+
 #include <gossamer.h>
 
 static void greet(gos_chan *words, const char *name)

@@ -1,0 +1,18 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# quotes.sh - fails when README.md quotes examples/ otherwise than they are. A quotation is the block of code after a line
+# `<!-- quoted from FILE -->`; in FILE it stands between `/* [README` and `/* README] */`.
+set -eu
+cd "$(dirname "$0")/.."
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+sed -n 's/^<!-- quoted from \(.*\) -->$/\1/p' README.md >"$scratch/files"
+[ -s "$scratch/files" ] || { echo "README.md quotes nothing" >&2; exit 1; }
+while read -r file; do
+	awk -v mark="<!-- quoted from $file -->" '$0 == mark { on = 1; next } /^```/ { if (on == 2) exit; if (on == 1) { on = 2; next } } on == 2' README.md >"$scratch/quoted"
+	awk '/\/\* README\] \*\// { on = 0 } on; /\/\* \[README/ { on = 1 }' "$file" >"$scratch/real"
+	diff -u --label "README.md" --label "$file" "$scratch/quoted" "$scratch/real"
+	echo "ok: $file, $(wc -l <"$scratch/real") lines"
+done <"$scratch/files"
