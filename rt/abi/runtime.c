@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime.c - the root object, its description, and the note that leads to it.
+ *
+ * The rows are constants of the program's file; nothing changes them at run time, so an observer may hold the file's bytes
+ * against the memory's. The object is always linked: everything that runs goroutines refers to it.
+ */
+#include "../state.h"
+
+#include "../../asm/switch.h"
+#include "../debug.h"
+
+#define ROW_STRUCT(name_, type) {.name = name_, .kind = GOS_ROW_STRUCT, .size = sizeof(type)},
+#define ROW_FIELD(name_, type, field, form) \
+	{.name = name_, .text = form, .kind = GOS_ROW_FIELD, .size = sizeof(((type *)0)->field), .value = offsetof(type, field)},
+#define ROW_CONST(name_, number) {.name = "const." name_, .kind = GOS_ROW_CONST, .value = (number)},
+
+__attribute__((visibility("default"))) struct gos_runtime gos_runtime = {
+	.header =
+		{
+			.magic = {'G', 'O', 'S', 'S', 'A', 'M', 'E', 'R'},
+			.version = GOS_ABI_VERSION,
+			.header_size = offsetof(struct gos_runtime, rows),
+			.row_size = sizeof(struct gos_abi_row),
+			.row_count = RT_ROW_COUNT,
+			.machine = "x86_64",
+		},
+	.rows =
+		{
+#define GOS_STRUCT ROW_STRUCT
+#define GOS_FIELD ROW_FIELD
+#define GOS_CONST ROW_CONST
+#include "layout.def"
+#define GOS_STATE(symbol, number, word, ...) {.name = "state." #symbol, .text = word, .kind = GOS_ROW_STATE, .value = number},
+#define GOS_REASON(symbol, number, word, object) \
+	{.name = "reason." #symbol, .text = word, .kind = GOS_ROW_REASON, .size = RT_OBJECT_##object, .value = number},
+#define GOS_OBJECT(symbol, number, word) {.name = "object." #symbol, .text = word, .kind = GOS_ROW_OBJECT, .value = number},
+#define GOS_EVENT(symbol, bit, word) {.name = "event." #symbol, .text = word, .kind = GOS_ROW_EVENT, .value = bit},
+#include "states.def"
+		},
+	.resume_pc = rt_switch_resume,
+	.start_pc = rt_gostart,
+	.trap_pc = (void *)rt_debug_trap,
+};
+
+/*
+ * The note's descriptor is the distance to a hidden alias: with the visible name the linker of a shared library would leave
+ * a relocation that the loader refuses.
+ */
+extern struct gos_runtime gos_runtime_hidden __attribute__((alias("gos_runtime"), visibility("hidden")));
+
+__asm__(".pushsection .note.gos, \"a\", @note\n"
+	".balign 4\n"
+	".long 4, 8, 1\n" /* sizes of owner and descriptor; GOS_NOTE_TYPE */
+	".asciz \"GOS\"\n"
+	"1: .quad gos_runtime_hidden - 1b\n"
+	".popsection\n");
+
+/*
+ * Tells gdb to load our commands. The path is absolute and under gdb's own auto-load directory, because gdb declines scripts
+ * from anywhere else; it may not exist, which gdb does not mind.
+ */
+__asm__(".pushsection \".debug_gdb_scripts\", \"MS\", @progbits, 1\n"
+	".byte 1\n"
+	".asciz \"/usr/share/gdb/auto-load/gossamer/gossamer-gdb.py\"\n"
+	".popsection\n");

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gossamer.h - goroutines for C that you can see through. The only header a program includes.
+ *
+ * Conventions. Time is int64_t nanoseconds. What a program does wrong (unlocking an unlocked mutex, sending on a closed
+ * channel) panics: a message, the goroutine's traceback, exit code 2. What the world does wrong is returned as -errno. Running
+ * out of memory ends the program with a report. Objects held by pointer are opaque; objects embedded in yours are valid when
+ * zeroed. Except where it says otherwise, a function must be called from a goroutine, that is, from below gos_run.
+ *
+ * A goroutine may continue on another thread after any call that blocks: do not keep addresses of thread-local variables
+ * (errno is one) across such a call. Each declaration's comment ends with what blocks, what panics and who owns what.
+ */
+#ifndef GOSSAMER_H
+#define GOSSAMER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GOS_VERSION_MAJOR 0
+#define GOS_VERSION_MINOR 1
+#define GOS_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define GOS_API __attribute__((visibility("default")))
+#define GOS_NORETURN __attribute__((noreturn))
+#define GOS_PRINTF(text_, first_) __attribute__((format(printf, text_, first_)))
+#else
+#error "gossamer.h needs gcc or clang"
+#endif
+
+#define GOS_US INT64_C(1000)
+#define GOS_MS INT64_C(1000000)
+#define GOS_S INT64_C(1000000000)
+
+/* ---- run ------------------------------------------------------------------------------------------------------------ */
+
+/*
+ * Starts the runtime, runs app(argc, argv) as goroutine 1 and returns its value once it returns. Goroutines that still live
+ * are dropped then, as in Go: they stop at their next call into the runtime. May be called once in a process, by any thread;
+ * that thread waits meanwhile. GOSMAXPROCS in the environment bounds how many goroutines run at once (default: the CPUs).
+ *
+ * Blocks: the calling thread, until app returns.  Panics: no; a second call ends the program.  Owns: nothing.
+ */
+GOS_API int gos_run(int (*app)(int argc, char **argv), int argc, char **argv);
+
+/* ---- go ------------------------------------------------------------------------------------------------------------- */
+
+struct gos_go_options {
+	size_t stack_size; /* bytes the new goroutine may use; 0: the default, 64 KiB. At most 1 GiB */
+	const char *name;  /* copied, the first 31 bytes; NULL: none. The creator's name is not inherited */
+};
+
+/*
+ * uint64_t go(fn, ...);   uint64_t gos_go(fn, ...);
+ * uint64_t gos_go_with(const struct gos_go_options *options, fn, ...);
+ *
+ * Starts fn(...) as a new goroutine and returns its goid, which is never 0 and never used again. fn takes at most six
+ * arguments, integers, pointers or floating-point numbers, which are converted to its prototype's types and checked against
+ * them at compile time; they are evaluated before go returns. fn's own value, if it has one, is dropped; it must not return a
+ * structure of more than 16 bytes. Define GOS_NO_SHORT_NAMES before including this header to leave `go` itself out.
+ *
+ * Blocks: no.  Panics: no.  Owns: nothing; pointers among the arguments must live as long as fn uses them.
+ */
+
+/* Lets other goroutines run; the caller goes to the back of its line. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API void gos_yield(void);
+
+/* Ends the calling goroutine. From goroutine 1 this does not end the program: the others go on.
+ * Blocks: does not return.  Panics: no.  Owns: nothing. */
+GOS_API GOS_NORETURN void gos_goexit(void);
+
+/* The calling goroutine's id, 0 when no goroutine runs on this thread. Any thread may call. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API uint64_t gos_goid(void);
+
+/* How many goroutines exist that have not ended. Any thread may call. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API size_t gos_num_goroutines(void);
+
+/*
+ * Sets how many goroutines may run at once when n > 0 (at most 1024; more is cut to that), and returns what it was before.
+ * A lower number takes hold as the workers above it next come to choose a goroutine.
+ *
+ * Blocks: no.  Panics: no.  Owns: nothing.
+ */
+GOS_API int gos_procs(int n);
+
+/* Names the calling goroutine for debuggers and dumps: the first 31 bytes of what printf would print.
+ * Blocks: no.  Panics: no.  Owns: nothing; the text is copied. */
+GOS_API void gos_set_name(const char *format, ...) GOS_PRINTF(1, 2);
+
+/* ---- channels ------------------------------------------------------------------------------------------------------- */
+
+typedef struct gos_chan gos_chan;
+
+/*
+ * gos_chan *gos_chan_make(T, size_t capacity);
+ *
+ * Makes a channel of elements of type T that holds up to `capacity` of them; 0 makes each send wait for its receiver. The
+ * name of the type and the place of the call are kept for debuggers.
+ *
+ * Blocks: no.  Panics: when capacity * sizeof(T) is over 2^48 bytes.  Owns: the caller, until gos_chan_free.
+ */
+#define gos_chan_make(T, capacity) gos_chan_make_at(sizeof(T), (capacity), #T, __FILE__, __LINE__)
+GOS_API gos_chan *gos_chan_make_at(size_t elem_size, size_t capacity, const char *elem_type, const char *file, int line);
+
+/* Sends a copy of *elem; waits until a receiver or the buffer takes it. On a NULL channel: forever.
+ * Blocks: the goroutine.  Panics: when the channel is, or gets, closed.  Owns: nothing. */
+GOS_API void gos_chan_send(gos_chan *c, const void *elem);
+
+/* Receives into *elem (NULL: drops the value) and returns true; when the channel is closed and drained, zeroes *elem and
+ * returns false. On a NULL channel: forever. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+GOS_API bool gos_chan_recv(gos_chan *c, void *elem);
+
+/* Like gos_chan_send, but returns false where that would wait. Blocks: no.  Panics: when the channel is closed.  Owns: nothing. */
+GOS_API bool gos_chan_try_send(gos_chan *c, const void *elem);
+
+/* Like gos_chan_recv, but returns false where that would wait. Otherwise true, and *open (may be NULL) tells a value from a
+ * closed and drained channel, for which *elem is zeroed. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API bool gos_chan_try_recv(gos_chan *c, void *elem, bool *open);
+
+/* No more can be sent; waiting receivers get zeroes, waiting senders panic. Blocks: no.  Panics: when c is NULL or closed.  Owns: nothing. */
+GOS_API void gos_chan_close(gos_chan *c);
+
+/* Gives the channel's memory back; NULL is allowed. Blocks: no.  Panics: when somebody waits on it.  Owns: takes c. */
+GOS_API void gos_chan_free(gos_chan *c);
+
+/* How many elements are buffered, and how many may be; 0 for NULL. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API size_t gos_chan_len(const gos_chan *c);
+GOS_API size_t gos_chan_cap(const gos_chan *c);
+
+/* ---- select --------------------------------------------------------------------------------------------------------- */
+
+#define GOS_DIR_SEND 1
+#define GOS_DIR_RECV 2
+
+struct gos_case {
+	gos_chan *chan; /* NULL: never ready */
+	void *elem;     /* the value to send, or where to put the one received (NULL: drop it) */
+	int dir;
+	bool ok; /* after a receive: false when the channel was closed and drained */
+};
+
+#define GOS_SEND(c, value) {(c), (void *)(value), GOS_DIR_SEND, false}
+#define GOS_RECV(c, where) {(c), (void *)(where), GOS_DIR_RECV, false}
+
+/* Waits until one of the n cases can go ahead, does it, and returns its index; when several can, any of them, each as likely.
+ * With n == 0: forever. n is at most 65,535. Blocks: the goroutine.  Panics: when a send's channel is closed.  Owns: nothing. */
+GOS_API int gos_select(struct gos_case *cases, int n);
+
+/* The same, but returns -1 where that would wait: Go's select with a default. Blocks: no.  Panics: as gos_select.  Owns: nothing. */
+GOS_API int gos_select_try(struct gos_case *cases, int n);
+
+/* ---- time ----------------------------------------------------------------------------------------------------------- */
+
+/* Nanoseconds of CLOCK_MONOTONIC. Any thread may call. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API int64_t gos_now(void);
+
+/* Waits at least ns nanoseconds; returns at once when ns <= 0. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+GOS_API void gos_sleep(int64_t ns);
+
+/* A channel of int64_t, capacity 1, on which gos_now() is sent once, ns nanoseconds from now.
+ * Blocks: no.  Panics: no.  Owns: the caller, until gos_chan_free, which may come before the time and then stops the timer. */
+GOS_API gos_chan *gos_after(int64_t ns);
+
+/* ---- locks ---------------------------------------------------------------------------------------------------------- */
+
+/* A mutual exclusion lock, unlocked when zeroed. `owner` is the goid of who holds it, for debuggers. */
+typedef struct gos_mutex {
+	uint32_t state;
+	uint32_t sema;
+	uint64_t owner;
+} gos_mutex;
+
+/* Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+GOS_API void gos_mutex_lock(gos_mutex *m);
+/* True when it took the lock. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API bool gos_mutex_try_lock(gos_mutex *m);
+/* Any goroutine may unlock, as in Go. Blocks: no.  Panics: when it is not locked.  Owns: nothing. */
+GOS_API void gos_mutex_unlock(gos_mutex *m);
+
+/* Waits for a number of goroutines to be done; zero when zeroed. */
+typedef struct gos_waitgroup {
+	uint64_t state;
+	uint32_t sema;
+	uint32_t pad;
+} gos_waitgroup;
+
+/* Blocks: no.  Panics: when the count gets negative, or is raised from zero while somebody waits.  Owns: nothing. */
+GOS_API void gos_waitgroup_add(gos_waitgroup *wg, int n);
+GOS_API void gos_waitgroup_done(gos_waitgroup *wg);
+/* Waits until the count is zero. Blocks: the goroutine.  Panics: when wg is used again too early.  Owns: nothing. */
+GOS_API void gos_waitgroup_wait(gos_waitgroup *wg);
+
+/* A counting semaphore of n units: gos_sema s = GOS_SEMA(n); zero units when zeroed. */
+typedef struct gos_sema {
+	uint32_t units;
+} gos_sema;
+#define GOS_SEMA(n) {(n)}
+
+/* Takes a unit, waits for one where there is none. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+GOS_API void gos_sema_acquire(gos_sema *s);
+/* Gives a unit back. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API void gos_sema_release(gos_sema *s);
+
+/* ---- input and output ----------------------------------------------------------------------------------------------- */
+/*
+ * These park the goroutine, never the thread. A descriptor is made non-blocking and watched from its first use here; after
+ * that close it with gos_close only. Regular files cannot be watched: on them read and write are plain system calls.
+ */
+
+/* As read(2); the number of bytes, 0 at the end, -errno; -ECANCELED when gos_close interrupts it.
+ * Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+GOS_API ssize_t gos_read(int fd, void *buffer, size_t size);
+
+/* Writes all of it, waiting as needed: size; or what was written before an error; or -errno when that is nothing. A peer that
+ * is gone gives -EPIPE, never a SIGPIPE on sockets. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+GOS_API ssize_t gos_write(int fd, const void *buffer, size_t size);
+
+/* As accept(2): a new descriptor, or -errno. address and length may be NULL. Blocks: the goroutine.  Panics: no.  Owns: the caller gets the descriptor. */
+GOS_API int gos_accept(int fd, struct sockaddr *address, socklen_t *length);
+
+/* As connect(2): 0 or -errno. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+GOS_API int gos_connect(int fd, const struct sockaddr *address, socklen_t length);
+
+/* Listens on "host:port", "[v6]:port" or ":port" (all addresses); port 0 lets the system choose. A descriptor, or -errno;
+ * -EINVAL for an address that cannot be read. Blocks: the thread, while a host name that is not a number is looked up.
+ * Panics: no.  Owns: the caller gets the descriptor. */
+GOS_API int gos_listen_tcp(const char *host_port);
+
+/* Connects to "host:port", within timeout_ns when that is positive. A descriptor, or -errno (-ETIMEDOUT).
+ * Blocks: the goroutine; the thread, while a host name that is not a number is looked up.  Panics: no.  Owns: the caller gets the descriptor. */
+GOS_API int gos_dial_tcp(const char *host_port, int64_t timeout_ns);
+
+/* Closes fd; goroutines that wait on it get -ECANCELED. 0 or -errno. Blocks: no.  Panics: no.  Owns: takes fd. */
+GOS_API int gos_close(int fd);
+
+/* ---- ends and looks ------------------------------------------------------------------------------------------------- */
+
+/* Ends the program: "panic: " and the message, this goroutine's traceback (more by GOSTRACEBACK), exit code 2.
+ * Blocks: does not return.  Panics: yes.  Owns: nothing. */
+GOS_API GOS_NORETURN void gos_panic(const char *format, ...) GOS_PRINTF(1, 2);
+
+/* Writes every goroutine's traceback to fd in Go's format. Any thread may call, not a signal handler.
+ * Blocks: the thread, while it writes.  Panics: no.  Owns: nothing. */
+GOS_API void gos_stack_dump(int fd);
+
+/* ---- how go() does it: nothing below is for direct use ------------------------------------------------------------------ */
+
+GOS_API uint64_t gos_go_last(void); /* goid of the goroutine that the calling one made last */
+
+struct gos_go_registers {
+	uint64_t integer[6];
+	double real[8];
+};
+GOS_API uint64_t gos_go_with_registers(const struct gos_go_options *options, void *fn, const struct gos_go_registers *registers);
+
+#ifndef __cplusplus
+
+/*
+ * The compiler is made to call an entry of the runtime as if it were fn, so that it checks and converts the arguments by fn's
+ * prototype and leaves them in the registers where fn wants them; fn itself travels in the static chain register.
+ */
+extern GOS_API void (*const gos_go_entry)(void);
+extern GOS_API void (*const gos_go_with_entry)(void);
+
+struct gos_go_request {
+	void *fn;
+	const struct gos_go_options *options;
+};
+
+#if defined(__clang__)
+#define GOS_AS_(fn, ...) __typeof__(*(fn)) *
+#else /* gcc: a composite type, so that a noreturn fn does not make the call of the entry one */
+#define GOS_AS_(fn, ...) __typeof__(1 ? (fn) : (__typeof__((fn)(__VA_ARGS__))(*)())0)
+#endif
+#define GOS_FITS_(a) _Static_assert(sizeof(__typeof__(1 ? (a) : (a))) <= 8, "an argument of go() must be an integer, a pointer or a floating-point number")
+#define GOS_CALL_(entry, chain, fn, ...)                                                                                          \
+	_Static_assert(sizeof((fn)(__VA_ARGS__)) <= 16, "the function given to go() must not return a structure over 16 bytes");  \
+	__builtin_call_with_static_chain(((GOS_AS_(fn, __VA_ARGS__))(entry))(__VA_ARGS__), (chain));                              \
+	gos_go_last();
+
+#define GOS_GO_1(e, h, fn) GOS_CALL_(e, h, fn)
+#define GOS_GO_2(e, h, fn, a) GOS_FITS_(a); GOS_CALL_(e, h, fn, a)
+#define GOS_GO_3(e, h, fn, a, b) GOS_FITS_(a); GOS_FITS_(b); GOS_CALL_(e, h, fn, a, b)
+#define GOS_GO_4(e, h, fn, a, b, c) GOS_FITS_(a); GOS_FITS_(b); GOS_FITS_(c); GOS_CALL_(e, h, fn, a, b, c)
+#define GOS_GO_5(e, h, fn, a, b, c, d) GOS_FITS_(a); GOS_FITS_(b); GOS_FITS_(c); GOS_FITS_(d); GOS_CALL_(e, h, fn, a, b, c, d)
+#define GOS_GO_6(e, h, fn, a, b, c, d, f)                                                                                         \
+	GOS_FITS_(a); GOS_FITS_(b); GOS_FITS_(c); GOS_FITS_(d); GOS_FITS_(f); GOS_CALL_(e, h, fn, a, b, c, d, f)
+#define GOS_GO_7(e, h, fn, a, b, c, d, f, g)                                                                                      \
+	GOS_FITS_(a); GOS_FITS_(b); GOS_FITS_(c); GOS_FITS_(d); GOS_FITS_(f); GOS_FITS_(g); GOS_CALL_(e, h, fn, a, b, c, d, f, g)
+#define GOS_GO_8(...) _Static_assert(0, "go() passes at most six arguments");
+#define GOS_PICK_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, n, ...) n
+#define GOS_GO_N_(...) GOS_PICK_(__VA_ARGS__, GOS_GO_8, GOS_GO_8, GOS_GO_8, GOS_GO_8, GOS_GO_8, GOS_GO_7, GOS_GO_6, GOS_GO_5, GOS_GO_4, GOS_GO_3, GOS_GO_2, GOS_GO_1, )
+#define GOS_FIRST_(fn, ...) fn
+
+#define gos_go(...)                                                                                                               \
+	__extension__({ GOS_GO_N_(__VA_ARGS__)(gos_go_entry, (void *)(GOS_FIRST_(__VA_ARGS__, )), __VA_ARGS__) })
+#define gos_go_with(options_, ...)                                                                                                \
+	__extension__({                                                                                                           \
+		struct gos_go_request gos_request_ = {(void *)(GOS_FIRST_(__VA_ARGS__, )), (options_)};                           \
+		GOS_GO_N_(__VA_ARGS__)(gos_go_with_entry, (void *)&gos_request_, __VA_ARGS__)                                     \
+	})
+
+#else /* C++ */
+
+}
+
+#include <type_traits>
+
+namespace gos_detail {
+struct loader {
+	gos_go_registers registers{};
+	int integers = 0, reals = 0;
+	template <class T> void put(T value)
+	{
+		static_assert(std::is_scalar<T>::value && sizeof(T) <= 8, "an argument of go() must be an integer, a pointer or a floating-point number");
+		if constexpr (std::is_floating_point<T>::value)
+			__builtin_memcpy(&registers.real[reals++], &value, sizeof value);
+		else if constexpr (std::is_integral<T>::value || std::is_enum<T>::value)
+			registers.integer[integers++] = (uint64_t)value;
+		else
+			__builtin_memcpy(&registers.integer[integers++], &value, sizeof value);
+	}
+};
+template <class R, class... P, class... A> uint64_t start(const gos_go_options *options, R (*fn)(P...), A &&...args)
+{
+	static_assert(sizeof...(P) <= 6, "go() passes at most six arguments");
+	static_assert(sizeof...(P) == sizeof...(A), "go(): the function takes another number of arguments");
+	static_assert(std::is_void<R>::value || std::is_scalar<R>::value, "the function given to go() must not return an object");
+	loader load;
+	(load.put<P>(static_cast<A &&>(args)), ...);
+	return gos_go_with_registers(options, (void *)fn, &load.registers);
+}
+} // namespace gos_detail
+#define gos_go(...) gos_detail::start(nullptr, __VA_ARGS__)
+#define gos_go_with(options_, ...) gos_detail::start((options_), __VA_ARGS__)
+extern "C" {
+
+#endif
+
+#ifndef GOS_NO_SHORT_NAMES
+#define go(...) gos_go(__VA_ARGS__)
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.h - the objects of the runtime: G, M, P, sudog, channel, and the root that leads to them all. Floor 1.
+ *
+ * Words. A *G* is a goroutine, an *M* a thread that runs goroutines, a *P* the right to run one (there are GOSMAXPROCS of them)
+ * with the queues and caches that go with it. A G *waits*, an M *sleeps*, a P is *idle*; what users feel is *blocking*.
+ *
+ * Always true:
+ *  - Gs, Ms, Ps and channels live in memory that is never unmapped or moved, so an observer may walk them at any instant.
+ *  - A G is in exactly one place: a gfree list (IDLE, DEAD), a run queue (RUNNABLE), m->curg of one M (RUNNING), or the queue of
+ *    what it waits on (WAITING). states.def says for each state who owns the stack and who may move it on.
+ *  - Only gstatus.h writes g->status.
+ *  - g->seq is odd from just before the G is switched to until its registers are saved again; while it is even the stack from
+ *    sched.sp to stack_hi is whole and still.
+ *
+ * Fields named in abi/layout.def are what observers may read; the others are nobody else's business.
+ */
+#ifndef RT_STATE_H
+#define RT_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../asm/gobuf.h"
+#include "abi/abi.h"
+#include "gossamer.h"
+#include "lock.h"
+#include "note.h"
+
+/* States, reasons and events, from the one list. */
+enum gos_state {
+#define GOS_STATE(symbol, number, ...) GOS_##symbol = number,
+#include "abi/states.def"
+};
+enum gos_reason {
+#define GOS_REASON(symbol, number, word, object) GOS_REASON_##symbol = number,
+#include "abi/states.def"
+};
+enum rt_object {
+#define GOS_OBJECT(symbol, number, word) RT_OBJECT_##symbol = number,
+#include "abi/states.def"
+};
+enum gos_event {
+#define GOS_EVENT(symbol, bit, word) GOS_EVENT_##symbol = 1 << bit,
+#include "abi/states.def"
+};
+
+#define GOS_NAME_SIZE 32      /* a goroutine's name and its zero */
+#define GOS_G_PER_SLAB 4096   /* 1 MiB of Gs a slab */
+#define GOS_C_PER_SLAB 2048
+#define GOS_SLABS_MAX 65536   /* entries of a slab directory: 268 million Gs */
+#define GOS_M_MAX 10000       /* threads, as in Go */
+#define GOS_P_MAX 1024
+#define GOS_WATCH_COUNT 8
+#define GOS_SAVED_WORDS 7     /* r15 r14 r13 r12 rbx rbp and the return address: asm/amd64/switch.S */
+#define RT_RUNQ_SIZE 256      /* as Go's; a power of two */
+#define RT_CACHE_LINE 64
+
+struct gos_gobuf {
+	uint64_t sp; /* the pc of a parked G is always runtime.resume_pc */
+};
+
+/* A G that waits on something, once for each thing it waits on. Lock: the object's. */
+struct gos_sudog {
+	struct gos_g *g;
+	struct gos_sudog *next; /* in the object's queue; in a treap: right child */
+	struct gos_sudog *prev; /* in a treap: left child */
+	void *elem;             /* data to send or where to receive; in a treap: the address waited on. May point into a stack */
+	void *obj;              /* the channel, or the semaphore's word */
+	struct gos_sudog *waitlink; /* g->waiting list of a select; next waiter on the same address in a treap */
+	struct gos_sudog *waittail; /* last of that list, in its head. Treap only */
+	struct gos_sudog *parent;   /* treap only */
+	uint32_t ticket;            /* treap only: heap priority; after a handoff: 1 */
+	uint16_t case_index;        /* select only */
+	uint8_t case_dir;           /* select only: GOS_DIR_SEND or GOS_DIR_RECV */
+	uint8_t is_select;          /* g->select_done must be won before g may be woken */
+	bool success;               /* woken by a value, not by close */
+};
+
+struct gos_timer {
+	int64_t when;                   /* CLOCK_MONOTONIC, ns */
+	struct gos_g *(*fn)(void *arg); /* called under no lock when due; returns a G to make ready, or NULL */
+	void *arg;
+	struct gos_p *p;    /* whose heap it is in; NULL: in none. Lock: that P's timers lock */
+	uint32_t heap_index;
+};
+
+struct gos_g {
+	/* The first line: what a switch touches. Owner: who owns the stack, see states.def. */
+	struct gos_gobuf sched;
+	uint64_t seq;      /* written by the owning M only */
+	uint32_t status;   /* enum gos_state */
+	uint8_t dbgmask;   /* enum gos_event bits that a debugger asked for on this G. Written by debuggers and rt_newproc */
+	uint8_t reason;    /* enum gos_reason; meaningful while WAITING */
+	uint8_t has_sudog; /* GOS_CHECK: the embedded sudog is in use */
+	uint8_t pad;
+	uint64_t goid;
+	struct gos_m *m;       /* the M that runs it; NULL else */
+	struct gos_g *link;    /* next in the one list that it is on */
+	uint64_t stack_lo;     /* lowest usable byte */
+	/* The second: what a park and a spawn record. */
+	uint64_t stack_hi;
+	int64_t wait_since;  /* runtime.now when it last parked */
+	void *wait_obj;
+	void *wait_pc;
+	void *entry;
+	void *create_pc;
+	uint64_t creator;    /* goid */
+	struct gos_sudog *waiting; /* first of the sudogs it waits with; NULL when it does not */
+	void *param;         /* what the waker hands over: the sudog that fired */
+	uint64_t last_made;  /* goid of the goroutine it made last */
+	uint32_t select_done;  /* 1 once a waker has won this select */
+	uint32_t stack_class;  /* stack.h: which free list the stack goes to */
+	char name[GOS_NAME_SIZE];
+	struct gos_sudog sudog; /* for waits on a single thing */
+#if defined(RT_TSAN) || defined(RT_ASAN)
+	void *sanitizer_fiber;
+	void *sanitizer_stack;
+#endif
+} __attribute__((aligned(RT_CACHE_LINE)));
+
+/*
+ * A ring of runnable Gs: the owner P puts at the tail, and takes from the tail (a deque, newest first) or from the head (a
+ * queue); other Ps take from the head. See runq.h for the protocol.
+ */
+struct gos_runq {
+	uint32_t head __attribute__((aligned(RT_CACHE_LINE))); /* Sync: atomic; compare-and-swap by anyone */
+	uint32_t tail __attribute__((aligned(RT_CACHE_LINE))); /* Sync: atomic; written by the owner P only */
+	struct gos_g *slot[RT_RUNQ_SIZE];
+};
+
+enum gos_p_status { GOS_P_IDLE, GOS_P_RUNNING, GOS_P_RETIRED };
+
+struct gos_p {
+	uint32_t id;
+	uint32_t status; /* enum gos_p_status. Lock: sched.lock */
+	struct gos_m *m; /* who holds it; NULL while idle */
+	struct gos_p *link; /* idle list. Lock: sched.lock */
+	uint32_t tick;       /* switches made; observers and thieves read it. Owner: the P */
+	int32_t ticks_left;  /* until the global queue, timers and the back are looked at. Owner: the P */
+	uint32_t turn;       /* which of them comes first next time. Owner: the P */
+	uint32_t random;     /* xorshift state. Owner: the P */
+	uint64_t goid_next, goid_end; /* batch of ids. Owner: the P */
+	struct gos_g *gfree;          /* dead Gs with a stack of the default class, newest first. Owner: the P */
+	uint32_t gfree_count;
+	uint32_t sudog_count;
+	struct gos_sudog *sudogs; /* free sudogs, by .next. Owner: the P */
+	int64_t live_delta;       /* goroutines made minus ended here; the sum over all Ps is the number that live. Owner: the P */
+
+	struct gos_g *runnext __attribute__((aligned(RT_CACHE_LINE))); /* made ready last: runs next. Sync: atomic, thieves may take it */
+	struct gos_runq runq;  /* new and woken Gs; the owner runs the newest first */
+	struct gos_runq backq; /* Gs that yielded; the owner runs the oldest first, when runq is empty or its turn has come */
+
+	struct rt_lock timers_lock __attribute__((aligned(RT_CACHE_LINE)));
+	uint32_t timers_count, timers_capacity;
+	struct rt_timer_slot *timers; /* 4-ary heap. Lock: timers_lock */
+	int64_t timer_first;          /* when of timers[0], INT64_MAX if none. Sync: atomic, written under timers_lock */
+};
+
+struct gos_m {
+	struct gos_g g0; /* the thread's own stack, on which the scheduler loop runs; goid 0 */
+	uint32_t id;
+	uint32_t tid;           /* of the kernel */
+	struct gos_g *curg;     /* Sync: atomic, written by the M; observers read it */
+	struct gos_p *p;        /* Owner: the M */
+	struct gos_p *next_p;   /* handed over by who wakes it. Sync: its note */
+	struct gos_m *link;     /* idle list. Lock: sched.lock */
+	uint32_t spinning;      /* looks for work, counted in sched.spinning */
+	uint32_t asleep;        /* on its note */
+	struct rt_note note;
+	/* A switch in progress: set before, used up by rt_switch_finish on the other side. Owner: the M */
+	struct gos_g *prev;            /* the G just left */
+	struct rt_lock *unlock;        /* to be released now that prev is whole */
+	void (*commit)(struct gos_g *prev, void *arg);
+	void *commit_arg;
+	uint32_t lock_depth;    /* GOS_CHECK: runtime locks held */
+	uint32_t locks_held[8]; /* GOS_CHECK: their ranks */
+	void *signal_stack;
+};
+
+struct gos_watch {
+	uint32_t events;
+	uint32_t pad;
+	uint64_t goid;
+	uint64_t reasons;
+};
+
+struct gos_waitq {
+	struct gos_sudog *first, *last;
+};
+
+/* At least one of recvq and sendq is empty, but for a goroutine that is in both with one select. When count > 0, recvq is empty;
+ * when count < capacity, sendq is empty. Lock: lock, for everything that changes after it was made. */
+struct gos_chan {
+	struct rt_lock lock;
+	uint32_t closed; /* Sync: atomic; also read without the lock */
+	uint64_t count;  /* Sync: likewise */
+	uint64_t capacity;
+	uint32_t elem_size;
+	uint32_t live;
+	char *buffer;
+	uint64_t sendx, recvx;
+	struct gos_waitq recvq, sendq;
+	const char *elem_type;
+	const char *file;
+	uint32_t line;
+	uint32_t index;          /* its number among all channels */
+	struct gos_timer *timer; /* of gos_after; NULL else */
+	struct gos_chan *link;   /* free list */
+} __attribute__((aligned(RT_CACHE_LINE)));
+
+struct gos_pollfd {
+	struct gos_g *rg, *wg; /* Sync: atomic: RT_POLL_NONE, _READY, _WAIT, or the G that waits */
+	int32_t fd;
+	uint32_t sequence; /* bumped by close, so that events of an earlier life are dropped */
+	uint32_t watched;  /* registered with epoll, or known not to be watchable */
+	uint32_t closing;
+	struct rt_lock lock;
+	uint32_t pad;
+	uint64_t pad2[3];
+};
+
+enum {
+	RT_ROW_COUNT = 0
+#define GOS_STRUCT(...) + 1
+#define GOS_FIELD(...) + 1
+#define GOS_CONST(...) + 1
+#include "abi/layout.def"
+#define GOS_STATE(...) + 1
+#define GOS_REASON(...) + 1
+#define GOS_OBJECT(...) + 1
+#define GOS_EVENT(...) + 1
+#include "abi/states.def"
+};
+
+/* The root. The description comes first, so that who finds one has found the other. */
+struct gos_runtime {
+	struct gos_abi_header header;
+	struct gos_abi_row rows[RT_ROW_COUNT];
+
+	uint32_t state; /* 0 not started, 1 running, 2 app has returned */
+	uint32_t mcount, pcount;
+	uint32_t watchmask;      /* written by debuggers */
+	struct gos_g **gslabs;   /* directory: GOS_SLABS_MAX addresses, filled from the front */
+	uint64_t gcount;         /* Gs that exist. Sync: release after they are initialized */
+	struct gos_m **ms;
+	struct gos_p **ps;
+	struct gos_chan **cslabs;
+	uint64_t ccount;
+	int64_t now;             /* coarse CLOCK_MONOTONIC. Sync: atomic */
+	uint64_t hard_guards, soft_guards;
+	void *resume_pc, *start_pc, *trap_pc;
+	struct gos_watch watches[GOS_WATCH_COUNT]; /* written by debuggers; watches[i].events last when arming, first when disarming */
+};
+
+extern struct gos_runtime gos_runtime;
+
+#endif
