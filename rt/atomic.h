@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * atomic.h - atomic operations named by their order, so that each use says what it relies on. Floor 0.
+ *
+ * Fields stay plain integers and pointers, which debuggers print as such. A comment at each use names the partner operation.
+ */
+#ifndef RT_ATOMIC_H
+#define RT_ATOMIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define rt_load_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define rt_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define rt_load_seq_cst(p) __atomic_load_n((p), __ATOMIC_SEQ_CST)
+#define rt_store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define rt_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define rt_exchange(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
+#define rt_add_fetch(p, v) __atomic_add_fetch((p), (v), __ATOMIC_SEQ_CST)
+#define rt_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+
+/* True when *p was `expected` and is now `desired`. */
+#define rt_cas(p, expected, desired)                                                                                   \
+	__extension__({                                                                                                \
+		__typeof__(*(p)) rt_expected_ = (expected);                                                            \
+		__atomic_compare_exchange_n((p), &rt_expected_, (desired), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); \
+	})
+
+#define rt_likely(x) __builtin_expect(!!(x), 1)
+#define rt_unlikely(x) __builtin_expect(!!(x), 0)
+#define RT_INLINE static inline __attribute__((always_inline))
+#define RT_NOINLINE __attribute__((noinline))
+
+/* Tells the processor that this is a spin loop. */
+RT_INLINE void rt_pause(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#else
+	__asm__ volatile("" ::: "memory");
+#endif
+}
+
+#endif
