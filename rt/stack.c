@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stack.c - arenas of stacks, their guards, and the free lists of stacks of other sizes. Floor 1.
+ *
+ * Lock: `lock` (rank STACK), for all that is static here.
+ */
+#include "stack.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "lock.h"
+#include "slab.h"
+#include "state.h"
+#include "throw.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+#define SLOT_SIZE (RT_GUARD_SIZE + RT_STACK_DEFAULT)
+#define ARENA_SLOTS 1024
+#define ARENA_SIZE (RT_GUARD_SIZE + (size_t)ARENA_SLOTS * SLOT_SIZE + RT_GUARD_SIZE)
+#define COLOURS 32
+#define CLASS_COUNT 40 /* log2 of the size */
+
+static struct rt_lock lock;
+static char *arena;             /* its first slot */
+static uint32_t arena_used;     /* slots */
+static bool arena_soft;         /* guards of the kind that gdb's gcore does not survive */
+static uint64_t slots_made;
+static bool no_soft_guards, no_hard_guards; /* the kernel refused one */
+
+struct free_stack {
+	struct free_stack *next;
+	char *low; /* with its guard */
+};
+static struct free_stack *free_stacks[CLASS_COUNT];
+
+/* Inaccessible pages at both ends keep the kernel from merging an arena with its neighbours: gcore would drop them together. */
+static void arena_new(bool soft)
+{
+	char *p = rt_map(ARENA_SIZE, "stacks");
+	madvise(p, ARENA_SIZE, MADV_NOHUGEPAGE); /* or each first touch commits 2 MiB */
+	if (mprotect(p, RT_GUARD_SIZE, PROT_NONE) != 0 || mprotect(p + ARENA_SIZE - RT_GUARD_SIZE, RT_GUARD_SIZE, PROT_NONE) != 0)
+		no_hard_guards = true; /* out of mappings; they were only to keep neighbours apart */
+	arena = p + RT_GUARD_SIZE;
+	arena_used = 0;
+	arena_soft = soft;
+}
+
+static bool guard_soft(char *page)
+{
+	if (no_soft_guards)
+		return false;
+	if (madvise(page, RT_GUARD_SIZE, MADV_GUARD_INSTALL) == 0) {
+		gos_runtime.soft_guards++;
+		return true;
+	}
+	no_soft_guards = true; /* EINVAL: before Linux 6.13 */
+	return false;
+}
+
+static bool guard_hard(char *page)
+{
+	if (no_hard_guards)
+		return false;
+	if (mprotect(page, RT_GUARD_SIZE, PROT_NONE) == 0) {
+		gos_runtime.hard_guards++;
+		return true;
+	}
+	no_hard_guards = true; /* ENOMEM: vm.max_map_count */
+	return false;
+}
+
+static void set_stack(struct gos_g *gp, char *low, size_t size, uint32_t class, uint64_t colour)
+{
+	gp->stack_lo = (uint64_t)low;
+	gp->stack_hi = (uint64_t)low + size - colour % COLOURS * RT_CACHE_LINE;
+	gp->stack_class = class;
+	gp->sched.sp = gp->stack_hi - 8;
+}
+
+static void alloc_default(struct gos_g *gp)
+{
+	bool soft = slots_made >= RT_HARD_GUARDS && !no_soft_guards;
+
+	if (arena == NULL || arena_used == ARENA_SLOTS || arena_soft != soft)
+		arena_new(soft);
+	char *slot = arena + (size_t)arena_used++ * SLOT_SIZE;
+	uint64_t number = slots_made++;
+	if (!(soft && guard_soft(slot)))
+		guard_hard(slot);
+	/* An odd step through the colours, so that neighbours differ by more than a line. */
+	set_stack(gp, slot + RT_GUARD_SIZE, RT_STACK_DEFAULT, 0, number * 11);
+}
+
+static uint32_t class_of(size_t size)
+{
+	uint32_t class = 0;
+	while (((size_t)1 << class) < size)
+		class++;
+	return class;
+}
+
+void rt_stack_alloc(struct gos_g *gp, size_t size)
+{
+	if (size == 0 || size == RT_STACK_DEFAULT) {
+		rt_lock(&lock, RT_RANK_STACK);
+		alloc_default(gp);
+		rt_unlock(&lock);
+		return;
+	}
+	if (size < RT_STACK_MIN)
+		size = RT_STACK_MIN;
+	if (size > RT_STACK_MAX)
+		size = RT_STACK_MAX;
+	uint32_t class = class_of(size);
+	size = (size_t)1 << class;
+
+	rt_lock(&lock, RT_RANK_STACK);
+	struct free_stack *f = free_stacks[class];
+	if (f != NULL)
+		free_stacks[class] = f->next;
+	rt_unlock(&lock);
+
+	char *low = f != NULL ? f->low : rt_map(RT_GUARD_SIZE + size, "a stack");
+	if (f == NULL) {
+		madvise(low, RT_GUARD_SIZE + size, MADV_NOHUGEPAGE);
+		rt_lock(&lock, RT_RANK_STACK);
+		if (!guard_hard(low))
+			guard_soft(low);
+		rt_unlock(&lock);
+	}
+	set_stack(gp, low + RT_GUARD_SIZE, size, class, 0);
+}
+
+void rt_stack_free(struct gos_g *gp)
+{
+	if (gp->stack_class == 0)
+		return;
+	char *low = (char *)gp->stack_lo;
+	size_t size = (size_t)1 << gp->stack_class;
+	if (size > RT_STACK_DEFAULT)
+		madvise(low, size - RT_GUARD_SIZE, MADV_DONTNEED); /* all but the page that the record below is in */
+	struct free_stack *f = (struct free_stack *)(low + size - sizeof *f);
+	f->low = low - RT_GUARD_SIZE;
+	rt_lock(&lock, RT_RANK_STACK);
+	f->next = free_stacks[gp->stack_class];
+	free_stacks[gp->stack_class] = f;
+	rt_unlock(&lock);
+	gp->stack_lo = gp->stack_hi = 0;
+	gp->stack_class = 0;
+}
+
+void rt_stack_discard(struct gos_g *gp)
+{
+	if (gp->stack_hi != 0 && gp->stack_class == 0)
+		madvise((void *)gp->stack_lo, RT_STACK_DEFAULT, MADV_DONTNEED);
+}
