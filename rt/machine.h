@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * machine.h - Ms, Ps, and what the scheduler shares between them. Floor 3.
+ *
+ * Prototypes are grouped by the file that has them.
+ */
+#ifndef RT_MACHINE_H
+#define RT_MACHINE_H
+
+#include "atomic.h"
+#include "clock.h"
+#include "state.h"
+
+/* The M of this thread; NULL on a thread that is not ours. Never take its address: a goroutine may change threads. */
+extern __thread struct gos_m *rt_tls_m __attribute__((tls_model("initial-exec")));
+
+struct rt_sched {
+	struct rt_lock lock;
+	uint32_t nprocs;            /* Ps in use: GOSMAXPROCS. Lock: lock; read without it */
+	struct gos_p *idle_ps;      /* Lock: lock */
+	struct gos_m *idle_ms;      /* Lock: lock */
+	uint32_t idle_m_count;      /* Lock: lock */
+	struct gos_g *globq_head, *globq_tail; /* runnable Gs of nobody in particular. Lock: lock */
+	struct gos_g *gfree;        /* dead Gs with a stack. Lock: lock */
+	struct gos_g *gfree_cold;   /* dead Gs whose stack's pages were given back. Lock: lock */
+	struct gos_g *gfree_bare;   /* dead Gs without a stack. Lock: lock */
+	uint32_t gfree_count, gfree_low; /* length of gfree, and its least since sysmon looked. Lock: lock */
+	uint64_t goid_next;         /* Sync: atomic */
+
+	uint32_t globq_size __attribute__((aligned(RT_CACHE_LINE))); /* Sync: atomic, written under lock */
+	uint32_t idle_p_count;      /* likewise */
+	uint32_t spinning;          /* Ms that look for work. Sync: atomic */
+	uint32_t polling;           /* 1 while an M is blocked in the netpoller. Sync: atomic */
+	int64_t poll_until;         /* until when, while polling. Sync: atomic */
+	int64_t last_poll;          /* coarse time of the last look at the netpoller. Sync: atomic */
+	int64_t wake_not_before;    /* waking workers for local work did not pay lately: coarse time. Sync: atomic */
+	int64_t wake_backoff;       /* ns. Sync: atomic; races only blur it */
+};
+extern struct rt_sched rt_sched;
+
+/* ---- processor.c ---- */
+
+/* Makes Ps 0..n-1 the ones in use. Returns how many were before. */
+uint32_t rt_procs_set(uint32_t n);
+/* An idle P, or NULL. Lock: sched.lock, held. */
+struct gos_p *rt_p_take_idle(void);
+/* Lock: sched.lock, held. pp's queues are empty. */
+void rt_p_put_idle(struct gos_p *pp);
+/* mp now runs pp, and the reverse. */
+void rt_p_acquire(struct gos_m *mp, struct gos_p *pp);
+struct gos_p *rt_p_release(struct gos_m *mp);
+/* Moves all that a P beyond GOSMAXPROCS holds to where others find it; its M then gives it up. Owner P only. */
+void rt_p_drain(struct gos_p *pp);
+
+/* A list of n Gs, linked by ->link, to the end of the global queue. Any M. */
+void rt_globq_put_list(struct gos_g *first, struct gos_g *last, uint32_t n);
+/* One goroutine, and a fair share of the others into pp's queues; NULL when empty. Owner of pp only. */
+struct gos_g *rt_globq_get(struct gos_p *pp);
+
+/* ---- machine.c ---- */
+
+/* Wakes or makes an M for an idle P, if there is one and nobody looks for work already. Any thread. */
+void rt_wake(void);
+/* Sleeps until somebody hands over a P. Called on g0, without a P. */
+void rt_m_stop(struct gos_m *mp);
+/* The first M, with a P in whose queue goroutine 1 stands. From gos_run. */
+void rt_m_start_first(struct gos_p *pp);
+
+/*
+ * Tells sleeping workers of a goroutine just put in this P's queues. Waking a thread costs tens of microseconds, and this P would often have
+ * run the goroutine by then; so workers that came, found nothing and went back to sleep (rt_wake_futile) make this quiet for some
+ * milliseconds, while sysmon looks for queues that stand still. No fence between the put and these loads: what it would
+ * catch, sysmon catches a millisecond later.
+ */
+RT_INLINE void rt_wake_hint(void)
+{
+	if (rt_load_relaxed(&rt_sched.idle_p_count) == 0 || rt_load_relaxed(&rt_sched.spinning) != 0)
+		return;
+	if (rt_load_relaxed(&rt_sched.wake_not_before) > rt_load_relaxed(&gos_runtime.now))
+		return;
+	rt_wake();
+}
+
+/* The coarse clock is set to the exact one, which is returned. Any thread. */
+int64_t rt_clock_refresh(void);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * processor.c - Ps: idle ones, how many there are, and the global queue that belongs to none. Floor 3.
+ *
+ * A P is in exactly one place: the idle list, an M's `p`, the hands of an M being woken (`next_p`), or, beyond GOSMAXPROCS, retired and
+ * empty. Locks: sched.lock (rank SCHED).
+ */
+#include "machine.h"
+#include "runq.h"
+#include "slab.h"
+#include "timers.h"
+
+struct rt_sched rt_sched;
+
+struct gos_p *rt_p_take_idle(void)
+{
+	struct gos_p *pp = rt_sched.idle_ps;
+	if (pp != NULL) {
+		rt_sched.idle_ps = pp->link;
+		pp->link = NULL;
+		rt_store_relaxed(&rt_sched.idle_p_count, rt_sched.idle_p_count - 1);
+	}
+	return pp;
+}
+
+void rt_p_put_idle(struct gos_p *pp)
+{
+	if (pp->id >= rt_sched.nprocs) {
+		pp->status = GOS_P_RETIRED;
+		return;
+	}
+	pp->status = GOS_P_IDLE;
+	pp->link = rt_sched.idle_ps;
+	rt_sched.idle_ps = pp;
+	rt_store_relaxed(&rt_sched.idle_p_count, rt_sched.idle_p_count + 1);
+}
+
+void rt_p_acquire(struct gos_m *mp, struct gos_p *pp)
+{
+	pp->m = mp;
+	mp->p = pp;
+	rt_store_relaxed(&pp->status, (uint32_t)GOS_P_RUNNING);
+}
+
+struct gos_p *rt_p_release(struct gos_m *mp)
+{
+	struct gos_p *pp = mp->p;
+	mp->p = NULL;
+	pp->m = NULL;
+	return pp;
+}
+
+void rt_p_drain(struct gos_p *pp)
+{
+	struct gos_g *gp;
+	while ((gp = rt_runq_get(pp)) != NULL) {
+		gp->link = NULL;
+		rt_globq_put_list(gp, gp, 1);
+	}
+	rt_timers_move(pp, gos_runtime.ps[0]);
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	while ((gp = pp->gfree) != NULL) {
+		pp->gfree = gp->link;
+		gp->link = rt_sched.gfree;
+		rt_sched.gfree = gp;
+		rt_sched.gfree_count++;
+	}
+	pp->gfree_count = 0;
+	rt_unlock(&rt_sched.lock);
+}
+
+static struct gos_p *p_new(uint32_t id)
+{
+	struct gos_p *pp = rt_map(sizeof *pp, "a P");
+	pp->id = id;
+	pp->status = GOS_P_RETIRED;
+	pp->random = id * 2654435761u + 1;
+	rt_timers_init(pp);
+	return pp;
+}
+
+uint32_t rt_procs_set(uint32_t n)
+{
+	struct gos_p *retired = NULL;
+
+	if (n > GOS_P_MAX)
+		n = GOS_P_MAX;
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	uint32_t before = rt_sched.nprocs;
+	for (uint32_t id = gos_runtime.pcount; id < n; id++) {
+		gos_runtime.ps[id] = p_new(id);
+		rt_store_release(&gos_runtime.pcount, id + 1); /* observers and thieves read the table without the lock */
+	}
+	rt_store_relaxed(&rt_sched.nprocs, n);
+	/* Idle ones that are now too many leave the list; a running one is drained by its M when that next looks (schedule.c). */
+	struct gos_p *idle = rt_sched.idle_ps;
+	rt_sched.idle_ps = NULL;
+	rt_store_relaxed(&rt_sched.idle_p_count, 0);
+	while (idle != NULL) {
+		struct gos_p *pp = idle;
+		idle = pp->link;
+		if (pp->id < n) {
+			rt_p_put_idle(pp);
+		} else {
+			pp->status = GOS_P_RETIRED;
+			pp->link = retired;
+			retired = pp;
+		}
+	}
+	for (uint32_t id = 0; id < n; id++) {
+		struct gos_p *pp = gos_runtime.ps[id];
+		if (pp->status == GOS_P_RETIRED && pp->m == NULL)
+			rt_p_put_idle(pp);
+	}
+	rt_unlock(&rt_sched.lock);
+	for (; retired != NULL; retired = retired->link)
+		rt_timers_move(retired, gos_runtime.ps[0]);
+	return before;
+}
+
+/* ---- the global queue ---- */
+
+void rt_globq_put_list(struct gos_g *first, struct gos_g *last, uint32_t n)
+{
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	if (rt_sched.globq_tail != NULL)
+		rt_sched.globq_tail->link = first;
+	else
+		rt_sched.globq_head = first;
+	rt_sched.globq_tail = last;
+	rt_store_relaxed(&rt_sched.globq_size, rt_sched.globq_size + n);
+	rt_unlock(&rt_sched.lock);
+}
+
+struct gos_g *rt_globq_get(struct gos_p *pp)
+{
+	if (rt_load_relaxed(&rt_sched.globq_size) == 0)
+		return NULL;
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	uint32_t n = rt_sched.globq_size / rt_sched.nprocs + 1;
+	if (n > RT_RUNQ_SIZE / 2)
+		n = RT_RUNQ_SIZE / 2;
+	uint32_t room = RT_RUNQ_SIZE - rt_ring_length(&pp->runq);
+	if (n > room)
+		n = room ? room : 1;
+	struct gos_g *first = rt_sched.globq_head, *rest = first;
+	uint32_t taken = 0;
+	while (taken < n && rest != NULL) {
+		rest = rest->link;
+		taken++;
+	}
+	rt_sched.globq_head = rest;
+	if (rest == NULL)
+		rt_sched.globq_tail = NULL;
+	rt_store_relaxed(&rt_sched.globq_size, rt_sched.globq_size - taken);
+	rt_unlock(&rt_sched.lock);
+	if (taken == 0)
+		return NULL;
+
+	/* The oldest runs now. The others go in newest first, so that the deque gives them in the order in which they stood. */
+	struct gos_g *batch[RT_RUNQ_SIZE / 2], *gp = first;
+	for (uint32_t i = 0; i < taken; i++) {
+		batch[i] = gp;
+		gp = gp->link;
+	}
+	for (uint32_t i = taken; i-- > 1;)
+		rt_runq_put(pp, batch[i]);
+	return first;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timers.c - each P's timers, in a 4-ary heap. Floor 2.
+ *
+ * Always true, under timers_lock: heap[i].when >= heap[(i - 1) / 4].when; heap[i].timer->heap_index == i; timer_first is heap[0].when.
+ * Four children to a node halve the depth of a binary heap and keep siblings on one cache line, as Go's timer heap does.
+ */
+#include "timers.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "slab.h"
+#include "throw.h"
+
+#define FIRST_CAPACITY 64 /* timers; doubled as needed */
+#define MOVING ((struct gos_p *)1) /* in t->p: between two heaps */
+
+void rt_timers_init(struct gos_p *pp)
+{
+	pp->timer_first = INT64_MAX;
+}
+
+static void place(struct gos_p *pp, uint32_t i, struct rt_timer_slot slot)
+{
+	pp->timers[i] = slot;
+	slot.timer->heap_index = i;
+}
+
+static void sift_up(struct gos_p *pp, uint32_t i, struct rt_timer_slot slot)
+{
+	while (i > 0 && pp->timers[(i - 1) / 4].when > slot.when) {
+		place(pp, i, pp->timers[(i - 1) / 4]);
+		i = (i - 1) / 4;
+	}
+	place(pp, i, slot);
+}
+
+static void sift_down(struct gos_p *pp, uint32_t i, struct rt_timer_slot slot)
+{
+	for (;;) {
+		uint32_t child = 4 * i + 1, least = child, end = child + 4;
+		if (child >= pp->timers_count)
+			break;
+		if (end > pp->timers_count)
+			end = pp->timers_count;
+		while (++child < end)
+			if (pp->timers[child].when < pp->timers[least].when)
+				least = child;
+		if (pp->timers[least].when >= slot.when)
+			break;
+		place(pp, i, pp->timers[least]);
+		i = least;
+	}
+	place(pp, i, slot);
+}
+
+static void publish_first(struct gos_p *pp)
+{
+	rt_store_relaxed(&pp->timer_first, pp->timers_count ? pp->timers[0].when : INT64_MAX);
+}
+
+/* The heap is moved by the kernel, not copied: a growing heap of a million timers pauses nobody for long. */
+static void grow(struct gos_p *pp)
+{
+	size_t slot = sizeof(struct rt_timer_slot), old = pp->timers_capacity * slot;
+	if (old == 0) {
+		pp->timers = rt_map(FIRST_CAPACITY * slot, "timers");
+		pp->timers_capacity = FIRST_CAPACITY;
+		return;
+	}
+	size_t from = (old + 4095) & ~(size_t)4095;
+	void *p = mremap(pp->timers, from, 2 * from, MREMAP_MAYMOVE);
+	if (p == MAP_FAILED)
+		rt_fatal_exhausted("timers", errno);
+	pp->timers = p;
+	pp->timers_capacity = (uint32_t)(2 * from / slot);
+}
+
+static void insert(struct gos_p *pp, struct gos_timer *t)
+{
+	if (pp->timers_count == pp->timers_capacity)
+		grow(pp);
+	sift_up(pp, pp->timers_count++, (struct rt_timer_slot){t->when, t});
+	rt_store_release(&t->p, pp); /* rt_timer_stop finds the heap by it */
+}
+
+static void removed(struct gos_p *pp, uint32_t i)
+{
+	struct rt_timer_slot last = pp->timers[--pp->timers_count];
+	pp->timers[pp->timers_count] = (struct rt_timer_slot){0, NULL};
+	if (i == pp->timers_count)
+		return;
+	if (i > 0 && pp->timers[(i - 1) / 4].when > last.when)
+		sift_up(pp, i, last);
+	else
+		sift_down(pp, i, last);
+}
+
+void rt_timer_add(struct gos_p *pp, struct gos_timer *t)
+{
+	rt_lock(&pp->timers_lock, RT_RANK_TIMERS);
+	insert(pp, t);
+	publish_first(pp);
+	rt_unlock(&pp->timers_lock);
+}
+
+bool rt_timer_stop(struct gos_timer *t)
+{
+	for (;;) {
+		struct gos_p *pp = rt_load_acquire(&t->p);
+		if (pp == NULL)
+			return false;
+		if (pp == MOVING) { /* rt_timers_move is about to add it */
+			rt_pause();
+			continue;
+		}
+		rt_lock(&pp->timers_lock, RT_RANK_TIMERS);
+		if (t->p == pp) { /* else it has fired, or moved to another P */
+			removed(pp, t->heap_index);
+			rt_store_relaxed(&t->p, (struct gos_p *)NULL);
+			publish_first(pp);
+			rt_unlock(&pp->timers_lock);
+			return true;
+		}
+		rt_unlock(&pp->timers_lock);
+	}
+}
+
+struct gos_g *rt_timers_run(struct gos_p *pp, int64_t now)
+{
+	struct gos_g *first = NULL, **end = &first;
+
+	while (rt_timers_first(pp) <= now) {
+		rt_lock(&pp->timers_lock, RT_RANK_TIMERS);
+		struct gos_timer *t = NULL;
+		struct gos_g *(*fn)(void *) = NULL;
+		void *arg = NULL;
+		if (pp->timers_count > 0 && pp->timers[0].when <= now) {
+			t = pp->timers[0].timer;
+			fn = t->fn; /* once it is out of the heap its owner may reuse it */
+			arg = t->arg;
+			removed(pp, 0);
+			rt_store_relaxed(&t->p, (struct gos_p *)NULL);
+			publish_first(pp);
+		}
+		rt_unlock(&pp->timers_lock);
+		if (t == NULL)
+			break;
+		struct gos_g *gp = fn(arg);
+		if (gp != NULL) {
+			gp->link = NULL;
+			*end = gp;
+			end = &gp->link;
+		}
+	}
+	return first;
+}
+
+void rt_timers_move(struct gos_p *from, struct gos_p *to)
+{
+	if (from == to)
+		return;
+	for (;;) {
+		rt_lock(&from->timers_lock, RT_RANK_TIMERS);
+		struct gos_timer *t = from->timers_count ? from->timers[0].timer : NULL;
+		if (t != NULL) {
+			removed(from, 0);
+			publish_first(from);
+			rt_store_relaxed(&t->p, MOVING); /* in no heap for a moment: no two timers locks are held at once */
+		}
+		rt_unlock(&from->timers_lock);
+		if (t == NULL)
+			return;
+		rt_timer_add(to, t);
+	}
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timers.h - each P's timers, in a 4-ary heap. Floor 2: a source, it returns goroutines and makes none ready.
+ *
+ * A timer belongs to whoever made it and must stay where it is until it has fired or been stopped. Any M may run the due timers of any P.
+ */
+#ifndef RT_TIMERS_H
+#define RT_TIMERS_H
+
+#include "state.h"
+
+struct rt_timer_slot {
+	int64_t when; /* a copy, so that sifting touches no timer */
+	struct gos_timer *timer;
+};
+
+void rt_timers_init(struct gos_p *pp);
+
+/* Starts t, which is in no heap, on pp. t->when, fn and arg are set. Any M. */
+void rt_timer_add(struct gos_p *pp, struct gos_timer *t);
+
+/* True when t had not fired and now will not. False: it has fired, or its function is about to be called. Any M. */
+bool rt_timer_stop(struct gos_timer *t);
+
+/* When the first timer of pp is due; INT64_MAX when there is none. Any M. */
+static inline int64_t rt_timers_first(const struct gos_p *pp)
+{
+	return rt_load_relaxed(&pp->timer_first);
+}
+
+/* Calls the functions of pp's due timers; returns the goroutines that they want made ready, linked by ->link, oldest first. Any M. */
+struct gos_g *rt_timers_run(struct gos_p *pp, int64_t now);
+
+/* Moves all timers of a P that is given up. */
+void rt_timers_move(struct gos_p *from, struct gos_p *to);
+
+#endif
