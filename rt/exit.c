@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exit.c - goroutines end: the stack is left for good, then the G is buried, for reuse. Floor 5.
+ */
+#include "exit.h"
+
+#include "../asm/switch.h"
+#include "gossamer.h"
+#include "schedule.h"
+#include "stack.h"
+
+#define GFREE_MAX 64 /* dead Gs that a P keeps for itself; half of them go to the shared list beyond that, as in Go */
+
+static RT_NOINLINE void gfree_spill(struct gos_p *pp)
+{
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	while (pp->gfree_count > GFREE_MAX / 2) {
+		struct gos_g *gp = pp->gfree;
+		pp->gfree = gp->link;
+		pp->gfree_count--;
+		gp->link = rt_sched.gfree;
+		rt_sched.gfree = gp;
+		rt_sched.gfree_count++;
+	}
+	rt_unlock(&rt_sched.lock);
+}
+
+/* On the next stack. */
+static void bury(struct gos_g *gp, void *arg)
+{
+	struct gos_p *pp = ((struct gos_m *)arg)->p;
+
+	if (rt_unlikely(gp->stack_class != 0)) {
+		rt_stack_free(gp);
+		rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+		gp->link = rt_sched.gfree_bare;
+		rt_sched.gfree_bare = gp;
+		rt_unlock(&rt_sched.lock);
+		return;
+	}
+	gp->link = pp->gfree;
+	pp->gfree = gp;
+	if (rt_unlikely(++pp->gfree_count >= GFREE_MAX))
+		gfree_spill(pp);
+}
+
+_Noreturn void rt_goexit0(void)
+{
+	struct gos_m *mp = rt_m_of_goroutine();
+	struct gos_p *pp = mp->p;
+	struct gos_g *gp = mp->curg;
+	struct gos_gobuf *to = &mp->g0.sched;
+
+	RT_PROBE1(g_exit, gp->goid);
+	rt_debug_event(gp, GOS_EVENT_EXIT, GOS_REASON_NONE);
+	rt_g_set(gp, GOS_RUNNING, GOS_DEAD);
+	pp->live_delta--;
+	mp->commit = bury;
+	mp->commit_arg = mp;
+	struct gos_g *next = rt_next(pp);
+	mp->prev = gp;
+	gp->m = NULL;
+	if (rt_likely(next != NULL)) {
+		rt_execute(mp, next);
+		to = &next->sched;
+	} else {
+		rt_store_relaxed(&mp->curg, (struct gos_g *)NULL);
+	}
+	/* Point of no return: rt_switch_finish buries gp, and this stack may be another goroutine's. */
+	rt_jump(to, mp);
+}
+
+void gos_goexit(void)
+{
+	rt_goexit0();
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * park.h - stop until somebody makes you ready, and make somebody ready. Floor 5.
+ *
+ * Protocol "wait", which every waiting place follows:
+ *   1. under the object's lock, the goroutine finds that it must wait and puts its sudog into the object's queue;
+ *   2. it parks, naming that lock; the lock is released only after its stack is whole (rt_switch_finish);
+ *   3. a waker, under the same lock, takes the sudog off the queue: from then on it alone may move the goroutine on;
+ *   4. the waker sets g->param and calls rt_ready.
+ */
+#ifndef RT_PARK_H
+#define RT_PARK_H
+
+#include "schedule.h"
+
+/*
+ * Parks the current goroutine of mp, and returns the M it is on when it has been made ready again. `unlock` is released, or
+ * `commit` called with (goroutine, arg) on another stack, once the goroutine can be resumed; at most one of them is given. object is what states.def
+ * says for the reason; pc is where the user's code stands.
+ *
+ * Inlined, so that there is one frame between the user's and the switch: each `ret` after a switch is mispredicted.
+ */
+RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (*commit)(struct gos_g *, void *), void *arg,
+                                enum gos_reason reason, void *object, void *pc)
+{
+	struct gos_g *gp = mp->curg;
+
+	gp->reason = (uint8_t)reason;
+	gp->wait_obj = object;
+	gp->wait_pc = pc;
+	gp->wait_since = rt_load_relaxed(&gos_runtime.now);
+	RT_PROBE3(g_park, gp->goid, reason, object);
+	rt_g_set(gp, GOS_RUNNING, GOS_WAITING);
+	rt_debug_event(gp, GOS_EVENT_PARK, reason);
+	mp->unlock = unlock;
+	mp->commit = commit;
+	mp->commit_arg = arg;
+	return rt_switch_to(mp, gp, rt_next(mp->p));
+}
+
+/* For good. */
+_Noreturn void rt_park_forever(enum gos_reason reason, void *pc);
+
+/* WAITING -> RUNNABLE: gp runs next on this P, unless another takes it first. By whoever took gp off what it waited on. On an M with a P. */
+RT_INLINE void rt_ready(struct gos_m *mp, struct gos_g *gp)
+{
+	RT_PROBE2(g_ready, gp->goid, mp->curg ? mp->curg->goid : 0);
+	rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
+	gp->waiting = NULL;
+	rt_debug_event(gp, GOS_EVENT_READY, gp->reason);
+	rt_runq_put_next(mp->p, gp);
+	rt_wake_hint();
+}
+
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.c - gos_run: the runtime begins and ends; and what a program asks about itself. Floor 5.
+ *
+ * The calling thread does not run goroutines: it waits for the app's value, so that it can return it whatever the workers are doing.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../asm/switch.h"
+#include "crash.h"
+#include "exit.h"
+#include "schedule.h"
+#include "slab.h"
+#include "spawn.h"
+#include "sysmon.h"
+
+static struct {
+	struct rt_note done;
+	int value;
+} app_end;
+
+/* Goroutine 1. */
+static void run_app(int (*app)(int, char **), int argc, char **argv)
+{
+	app_end.value = app(argc, argv);
+	rt_store_release(&gos_runtime.state, 2u);
+	rt_note_wake(&app_end.done);
+	/* This worker has nothing more to do; the others find out when they next look for work. */
+	struct rt_note never = {0};
+	rt_note_sleep(&never, -1);
+}
+
+static uint32_t procs_from_environment(void)
+{
+	cpu_set_t set;
+	uint32_t cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+	const char *text = getenv("GOSMAXPROCS");
+	if (text == NULL || *text == '\0')
+		return cpus;
+	char *end;
+	errno = 0;
+	long n = strtol(text, &end, 10);
+	if (*end != '\0' || errno != 0 || n < 1) {
+		fprintf(stderr, "gossamer: GOSMAXPROCS=%s is not a number from 1 to %d; using %u\n", text, GOS_P_MAX, cpus);
+		return cpus;
+	}
+	return n > GOS_P_MAX ? GOS_P_MAX : (uint32_t)n;
+}
+
+int gos_run(int (*app)(int argc, char **argv), int argc, char **argv)
+{
+	uint32_t fresh = 0;
+	if (!__atomic_compare_exchange_n(&gos_runtime.state, &fresh, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		rt_throw("gos_run was called a second time");
+
+	rt_clock_refresh();
+	gos_runtime.ms = rt_map(GOS_M_MAX * sizeof(struct gos_m *), "the table of Ms");
+	gos_runtime.ps = rt_map(GOS_P_MAX * sizeof(struct gos_p *), "the table of Ps");
+	rt_crash_init();
+	rt_procs_set(procs_from_environment());
+	rt_sysmon_start();
+
+	/* Goroutine 1 is made by this thread in the place of an M, for as long as that takes. */
+	struct gos_m maker = {0};
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	struct gos_p *pp = rt_p_take_idle();
+	rt_unlock(&rt_sched.lock);
+	rt_p_acquire(&maker, pp);
+	rt_tls_m = &maker;
+	uint64_t registers[START_REGISTER_WORDS] = {(uint64_t)app, (uint64_t)argc, (uint64_t)argv};
+	rt_go((void *)run_app, registers, __builtin_return_address(0), NULL);
+	struct gos_g *gp = rt_runq_get(pp);
+	gp->entry = (void *)app;
+	rt_runq_put(pp, gp);
+	rt_tls_m = NULL;
+	rt_p_release(&maker);
+
+	rt_m_start_first(pp);
+	rt_note_sleep(&app_end.done, -1);
+	return app_end.value;
+}
+
+uint64_t gos_goid(void)
+{
+	struct gos_m *mp = rt_tls_m;
+	return mp != NULL && mp->curg != NULL ? mp->curg->goid : 0;
+}
+
+size_t gos_num_goroutines(void)
+{
+	int64_t n = 0;
+	uint32_t count = rt_load_acquire(&gos_runtime.pcount);
+	for (uint32_t i = 0; i < count; i++)
+		n += rt_load_relaxed(&gos_runtime.ps[i]->live_delta);
+	return n > 0 ? (size_t)n : 0;
+}
+
+int gos_procs(int n)
+{
+	rt_m_of_goroutine();
+	if (n <= 0)
+		return (int)rt_load_relaxed(&rt_sched.nprocs);
+	return (int)rt_procs_set((uint32_t)n);
+}
+
+void gos_set_name(const char *format, ...)
+{
+	struct gos_g *gp = rt_m_of_goroutine()->curg;
+	char text[GOS_NAME_SIZE];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	__builtin_memcpy(gp->name, text, sizeof text);
+}
+
+int64_t gos_now(void)
+{
+	return rt_now();
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schedule.c - the long road: where a worker looks for a goroutine when its own queues have none, and how it goes to sleep. Floor 4.
+ *
+ * Protocol "find", whose steps other files refer to:
+ *   1. own queues; every RT_TICKS switches first, in turn, the global queue, the oldest of the deque, the oldest of those that yielded;
+ *   2. the global queue; 3. the netpoller, without waiting; 4. other Ps' queues and due timers, spinning for some microseconds;
+ *   5. give up the P; stop spinning; fence; look once more at everything (who submits work looks at `spinning` after he put it);
+ *   6. wait in the netpoller until the first timer of any P, if nobody does so already; else sleep until woken.
+ */
+#include "schedule.h"
+
+#include <stdio.h>
+
+#include "dump.h"
+#include "netpoll.h"
+#include "park.h"
+#include "timers.h"
+
+#define SPIN_ROUNDS 24       /* looks at everybody's queues before a worker sleeps: about 20 us in all */
+#define SPIN_PAUSES 30       /* pauses between them, about a microsecond: each look takes a cache line from its owner */
+#define PATIENCE_PAUSES 120  /* about 3 us, as Go's: how long a goroutine must have stood alone before it is stolen */
+#define POLL_INTERVAL 1000000 /* ns between looks at the netpoller while there is other work */
+#define WAKE_BACKOFF_MIN 1000000 /* ns */
+#define WAKE_BACKOFF_MAX 8000000
+
+RT_NOINLINE void rt_not_a_goroutine(void)
+{
+	if (gos_runtime.state == 0)
+		rt_throw("a function that needs a goroutine was called before gos_run");
+	rt_throw("a function that needs a goroutine was called from a thread that runs none");
+}
+
+int64_t rt_clock_refresh(void)
+{
+	int64_t now = rt_now();
+	rt_store_relaxed(&gos_runtime.now, now);
+	return now;
+}
+
+/* Without a P, or more than a P can hold: to the global queue. */
+static void inject_global(struct gos_g *list)
+{
+	struct gos_g *last = list;
+	uint32_t n = 1;
+	while (last->link != NULL) {
+		last = last->link;
+		n++;
+	}
+	rt_globq_put_list(list, last, n);
+}
+
+void rt_inject(struct gos_m *mp, struct gos_g *list)
+{
+	if (list == NULL)
+		return;
+	for (struct gos_g *gp = list; gp != NULL; gp = gp->link) {
+		RT_PROBE2(g_ready, gp->goid, 0);
+		rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
+		gp->waiting = NULL;
+		rt_debug_event(gp, GOS_EVENT_READY, gp->reason);
+	}
+	if (mp == NULL || mp->p == NULL) {
+		inject_global(list);
+		rt_fence(); /* step 5's partner: nobody here will run these, so a worker must see them */
+		if (rt_load_relaxed(&rt_sched.idle_p_count) != 0)
+			rt_wake();
+		return;
+	} else {
+		/* Behind what yielded, in the order in which they came; what does not fit goes to the global queue. */
+		while (list != NULL && rt_ring_length(&mp->p->backq) < RT_RUNQ_SIZE) {
+			struct gos_g *gp = list;
+			list = gp->link;
+			rt_runq_put_back(mp->p, gp);
+		}
+		if (list != NULL)
+			inject_global(list);
+	}
+	rt_wake_hint();
+}
+
+/* Step 1, when ticks have run out: whoever's turn it is. */
+static struct gos_g *take_turn(struct gos_p *pp)
+{
+	struct gos_g *gp = NULL;
+	for (uint32_t i = 0; i < 3 && gp == NULL; i++) {
+		switch (pp->turn++ % 3) {
+		case 0:
+			gp = rt_globq_get(pp);
+			break;
+		case 1:
+			gp = rt_ring_take_head_owner(&pp->runq);
+			break;
+		case 2:
+			gp = rt_ring_take_head_owner(&pp->backq);
+			break;
+		}
+	}
+	return gp;
+}
+
+static void run_due_timers(struct gos_m *mp, struct gos_p *pp, int64_t now)
+{
+	if (rt_timers_first(pp) <= now)
+		rt_inject(mp, rt_timers_run(pp, now));
+}
+
+static int64_t first_timer_of_all(void)
+{
+	int64_t first = INT64_MAX;
+	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
+	for (uint32_t i = 0; i < n; i++) {
+		int64_t when = rt_timers_first(gos_runtime.ps[i]);
+		if (when < first)
+			first = when;
+	}
+	return first;
+}
+
+static void poll_without_waiting(struct gos_m *mp)
+{
+	if (rt_netpoll_waiters() == 0 || rt_load_relaxed(&rt_sched.polling))
+		return;
+	rt_store_relaxed(&rt_sched.last_poll, rt_load_relaxed(&gos_runtime.now));
+	rt_inject(mp, rt_netpoll(0));
+}
+
+static uint32_t xorshift(struct gos_p *pp)
+{
+	uint32_t x = pp->random;
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return pp->random = x;
+}
+
+/* Has `victim` not switched for some microseconds? Then what stands alone in its queue is not about to be run. */
+static bool stands_still(const struct gos_p *victim)
+{
+	uint32_t tick = rt_load_relaxed(&victim->tick);
+	for (int i = 0; i < PATIENCE_PAUSES; i++)
+		rt_pause();
+	return rt_load_relaxed(&victim->tick) == tick;
+}
+
+/* Step 4. */
+static struct gos_g *steal(struct gos_m *mp)
+{
+	struct gos_p *pp = mp->p;
+
+	for (int round = 0; round < SPIN_ROUNDS; round++) {
+		uint32_t n = rt_load_acquire(&gos_runtime.pcount), start = xorshift(pp);
+		bool patient = round % 4 == 3;
+		int64_t now = round % 8 == 0 ? rt_clock_refresh() : 0;
+		for (uint32_t i = 0; i < n; i++) {
+			struct gos_p *victim = gos_runtime.ps[(start + i) % n];
+			if (now != 0)
+				run_due_timers(mp, victim, now);
+			if (victim == pp)
+				continue;
+			struct gos_g *gp = rt_runq_steal(pp, victim, false);
+			if (gp == NULL && patient && rt_runq_stealable(victim, true) && stands_still(victim))
+				gp = rt_runq_steal(pp, victim, true);
+			if (gp != NULL)
+				return gp;
+		}
+		struct gos_g *gp = rt_runq_get(pp); /* timers' goroutines */
+		if (gp == NULL)
+			gp = rt_globq_get(pp);
+		if (gp != NULL)
+			return gp;
+		if (rt_load_relaxed(&gos_runtime.state) != 1 || pp->id >= rt_load_relaxed(&rt_sched.nprocs))
+			return NULL;
+		for (int i = 0; i < SPIN_PAUSES; i++)
+			rt_pause();
+	}
+	return NULL;
+}
+
+/* Does somebody run who does not search himself? Only then can there be something to find. */
+static bool worth_spinning(void)
+{
+	int32_t busy = (int32_t)(rt_load_relaxed(&rt_sched.nprocs) - rt_load_relaxed(&rt_sched.idle_p_count));
+	return busy - 1 > 2 * (int32_t)rt_load_relaxed(&rt_sched.spinning);
+}
+
+static void start_spinning(struct gos_m *mp)
+{
+	mp->spinning = 1;
+	rt_add_fetch(&rt_sched.spinning, 1);
+}
+
+/* Was it worth waking this worker? rt_wake_hint listens. */
+static void report_search(bool found)
+{
+	int64_t backoff = 0;
+	if (!found) {
+		backoff = 2 * rt_load_relaxed(&rt_sched.wake_backoff);
+		if (backoff < WAKE_BACKOFF_MIN)
+			backoff = WAKE_BACKOFF_MIN;
+		if (backoff > WAKE_BACKOFF_MAX)
+			backoff = WAKE_BACKOFF_MAX;
+		rt_store_relaxed(&rt_sched.wake_not_before, rt_load_relaxed(&gos_runtime.now) + backoff);
+	}
+	rt_store_relaxed(&rt_sched.wake_backoff, backoff);
+}
+
+static void stop_spinning_found(struct gos_m *mp)
+{
+	mp->spinning = 0;
+	if (rt_add_fetch(&rt_sched.spinning, (uint32_t)-1) == 0)
+		rt_wake_hint(); /* there may be more where that came from */
+}
+
+/* Step 5's second look, after the fence in giving up `spinning`. */
+static bool work_somewhere(void)
+{
+	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
+	for (uint32_t i = 0; i < n; i++)
+		if (rt_runq_stealable(gos_runtime.ps[i], false))
+			return true;
+	return rt_load_relaxed(&rt_sched.globq_size) != 0;
+}
+
+static bool acquire_idle(struct gos_m *mp)
+{
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	struct gos_p *pp = rt_p_take_idle();
+	rt_unlock(&rt_sched.lock);
+	if (pp == NULL)
+		return false;
+	rt_p_acquire(mp, pp);
+	return true;
+}
+
+/* Step 6, the netpoller. True when mp has a P again. */
+static bool wait_in_netpoller(struct gos_m *mp)
+{
+	if (!rt_cas(&rt_sched.polling, 0u, 1u)) {
+		/* Somebody waits already. If he does not know of a timer that is due before he wakes, tell him: pairs with the second look below. */
+		rt_fence();
+		int64_t until = rt_load_seq_cst(&rt_sched.poll_until);
+		if (until == 0 || first_timer_of_all() < until)
+			rt_netpoll_break();
+		return false;
+	}
+	int64_t until = first_timer_of_all();
+	for (;;) {
+		rt_exchange(&rt_sched.poll_until, until);
+		int64_t again = first_timer_of_all();
+		if (again >= until)
+			break;
+		until = again;
+	}
+	if (until == INT64_MAX && rt_netpoll_waiters() == 0) {
+		rt_store_relaxed(&rt_sched.poll_until, (int64_t)0);
+		rt_exchange(&rt_sched.polling, 0u);
+		return false;
+	}
+	int64_t now = rt_now(), wait = -1;
+	if (until != INT64_MAX)
+		wait = until > now ? until - now : 0;
+	struct gos_g *list = rt_netpoll(wait);
+	rt_store_relaxed(&rt_sched.last_poll, rt_clock_refresh());
+	rt_store_relaxed(&rt_sched.poll_until, (int64_t)0);
+	rt_exchange(&rt_sched.polling, 0u);
+	bool got = acquire_idle(mp);
+	rt_inject(mp, list);
+	return got;
+}
+
+/* The app has returned: nothing runs any more. */
+static _Noreturn void rest_for_ever(struct gos_m *mp)
+{
+	for (;;) {
+		rt_note_clear(&mp->note);
+		rt_note_sleep(&mp->note, -1);
+	}
+}
+
+/* Protocol "find". Returns with a P and a goroutine. On g0. */
+static struct gos_g *find_runnable(struct gos_m *mp)
+{
+	struct gos_g *gp;
+	bool woken = false; /* by rt_wake, to look for work */
+
+	for (;;) {
+		if (rt_unlikely(rt_load_relaxed(&gos_runtime.state) != 1))
+			rest_for_ever(mp);
+		struct gos_p *pp = mp->p;
+		if (rt_unlikely(pp->id >= rt_load_relaxed(&rt_sched.nprocs))) { /* gos_procs made this P one too many */
+			rt_p_drain(pp);
+		} else {
+			bool turn = pp->ticks_left <= 0;
+			pp->ticks_left = RT_TICKS;
+			if (turn || rt_timers_first(pp) != INT64_MAX) {
+				int64_t now = rt_clock_refresh();
+				run_due_timers(mp, pp, now);
+				if (now - rt_load_relaxed(&rt_sched.last_poll) >= POLL_INTERVAL)
+					poll_without_waiting(mp);
+			}
+			gp = turn ? take_turn(pp) : NULL;
+			if (gp == NULL)
+				gp = rt_runq_get(pp);
+			if (gp == NULL)
+				gp = rt_globq_get(pp);
+			if (gp == NULL) {
+				poll_without_waiting(mp);
+				gp = rt_runq_get(pp);
+			}
+			if (gp == NULL && (mp->spinning || worth_spinning())) {
+				woken = mp->spinning;
+				if (!mp->spinning)
+					start_spinning(mp);
+				gp = steal(mp);
+				if (woken || gp != NULL)
+					report_search(gp != NULL);
+			}
+			if (gp != NULL) {
+				if (mp->spinning)
+					stop_spinning_found(mp);
+				return gp;
+			}
+		}
+
+		/* Step 5. */
+		rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+		rt_p_put_idle(rt_p_release(mp));
+		rt_unlock(&rt_sched.lock);
+		if (mp->spinning) {
+			mp->spinning = 0;
+			rt_add_fetch(&rt_sched.spinning, (uint32_t)-1); /* a fence too: pairs with putting work in a queue before rt_wake */
+		} else {
+			rt_fence();
+		}
+		if (work_somewhere() && acquire_idle(mp)) {
+			start_spinning(mp);
+			continue;
+		}
+		/* Step 6. */
+		if (!wait_in_netpoller(mp)) {
+			RT_PROBE1(m_sleep, mp->id);
+			rt_m_stop(mp);
+		}
+	}
+}
+
+void rt_schedule_loop(struct gos_m *mp)
+{
+	for (;;) {
+		struct gos_g *gp = find_runnable(mp);
+		rt_switch_to(mp, &mp->g0, gp);
+		/* g0 stays on its thread: mp is the same. */
+	}
+}

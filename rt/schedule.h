@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schedule.h - choose a goroutine, become it. Floor 4.
+ *
+ * The short road: a goroutine that stops takes the next one from its P's own queues and switches straight to it. The long road, taken
+ * when the queues are empty and every RT_TICKS switches: switch to g0, the thread's own stack, whose loop looks everywhere.
+ *
+ * What must happen once the old stack is whole and left (releasing the lock under which it was put in a queue, mostly) is written into
+ * the M before the switch and done by rt_switch_finish on the other side: by the next goroutine, or by g0.
+ */
+#ifndef RT_SCHEDULE_H
+#define RT_SCHEDULE_H
+
+#include "../asm/switch.h"
+#include "gstatus.h"
+#include "machine.h"
+#include "runq.h"
+
+#define RT_TICKS 61 /* switches between looks at the global queue, timers and the back of the line: Go's number */
+
+/* The scheduler's loop, on g0. mp has a P. */
+_Noreturn void rt_schedule_loop(struct gos_m *mp);
+
+/* A list of Gs that a source returned, linked by ->link: WAITING, made RUNNABLE and put in line. Any M, with or without a P. */
+void rt_inject(struct gos_m *mp, struct gos_g *list);
+
+_Noreturn void rt_not_a_goroutine(void);
+
+/* The current M; ends the program with a clear message when the caller is not a goroutine. */
+RT_INLINE struct gos_m *rt_m_of_goroutine(void)
+{
+	struct gos_m *mp = rt_tls_m;
+	if (rt_unlikely(mp == NULL || mp->curg == NULL))
+		rt_not_a_goroutine();
+	return mp;
+}
+
+/* The next goroutine by the short road; NULL: take the long one. Owner P only. */
+RT_INLINE struct gos_g *rt_next(struct gos_p *pp)
+{
+	if (rt_unlikely(--pp->ticks_left <= 0))
+		return NULL;
+	return rt_runq_get(pp);
+}
+
+/* The first thing done on a stack that has been switched to. */
+RT_INLINE void rt_switch_finish(struct gos_m *mp)
+{
+	struct gos_g *prev = mp->prev, *gp = mp->curg;
+	struct rt_lock *unlock = mp->unlock;
+	void (*commit)(struct gos_g *, void *) = mp->commit;
+
+	rt_store_release(&prev->seq, prev->seq + 1); /* even: prev's stack is whole */
+	/* From here prev may be run by another M: do not touch it. */
+	if (unlock != NULL) {
+		mp->unlock = NULL;
+		rt_unlock(unlock);
+	} else if (commit != NULL) {
+		mp->commit = NULL;
+		commit(prev, mp->commit_arg);
+	}
+	if (gp != NULL) {
+		RT_PROBE3(g_run, gp->goid, mp->id, mp->p->id);
+		rt_debug_event(gp, GOS_EVENT_RUN, GOS_REASON_NONE);
+	}
+}
+
+/* RUNNABLE -> RUNNING on mp, which is about to switch to gp. */
+RT_INLINE void rt_execute(struct gos_m *mp, struct gos_g *gp)
+{
+	rt_g_check(gp);
+	rt_g_set(gp, GOS_RUNNABLE, GOS_RUNNING);
+	gp->m = mp;
+	rt_store_relaxed(&mp->curg, gp);
+	mp->p->tick++;
+	rt_store_release(&gp->seq, gp->seq + 1); /* odd: who copies its stack from outside has to try again */
+}
+
+/* Leaves `from` for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. */
+RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
+{
+	struct gos_gobuf *to = &mp->g0.sched;
+
+	mp->prev = from;
+	from->m = NULL;
+	if (rt_likely(next != NULL)) {
+		rt_execute(mp, next);
+		to = &next->sched;
+	} else {
+		rt_store_relaxed(&mp->curg, (struct gos_g *)NULL);
+	}
+	mp = rt_switch(&from->sched, to, mp);
+	rt_switch_finish(mp);
+	return mp;
+}
+
+#endif

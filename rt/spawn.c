@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spawn.c - goroutines begin: a G, a stack, a first frame, a place in line. Floor 5.
+ *
+ * Dead Gs keep their stacks and are reused newest first, while they are warm: from the P's own list, then the shared lists, then new ones from
+ * the slabs. Locks: sched.lock for the shared lists, slab_lock (rank SLAB) for making new ones.
+ */
+#include "spawn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../asm/switch.h"
+#include "schedule.h"
+#include "slab.h"
+#include "stack.h"
+
+#define GOID_BATCH 16  /* ids taken at once by a P, as in Go */
+#define GFREE_BATCH 32 /* Gs moved between a P and the shared list at once */
+
+_Static_assert(offsetof(struct gos_gobuf, sp) == GOBUF_SP, "asm/gobuf.h: GOBUF_SP");
+_Static_assert(offsetof(struct gos_g, sched) == 0, "asm/switch.h: a G begins with its gobuf");
+_Static_assert(START_WORD_RETURN == GOS_SAVED_WORDS - 1, "asm/gobuf.h: START_WORD_RETURN");
+_Static_assert(START_WORDS % 2 == 1, "asm/amd64/switch.S: rt_gostart aligns the stack by START_WORDS");
+
+void (*const gos_go_entry)(void) = rt_go_entry;
+void (*const gos_go_with_entry)(void) = rt_go_with_entry;
+
+static struct rt_lock slab_lock;
+
+/* New Gs from the slabs, with stacks, into pp->gfree. */
+static void make_some(struct gos_p *pp)
+{
+	uint64_t first;
+
+	rt_lock(&slab_lock, RT_RANK_SLAB);
+	first = gos_runtime.gcount;
+	for (uint64_t i = first; i < first + GFREE_BATCH; i++)
+		rt_slab_at((void ***)&gos_runtime.gslabs, i, GOS_G_PER_SLAB, sizeof(struct gos_g), "goroutines");
+	rt_store_release(&gos_runtime.gcount, first + GFREE_BATCH); /* zeroed: IDLE. Observers may see them from here */
+	rt_unlock(&slab_lock);
+	for (uint64_t i = first + GFREE_BATCH; i-- > first;) {
+		struct gos_g *gp = (struct gos_g *)gos_runtime.gslabs[i / GOS_G_PER_SLAB] + i % GOS_G_PER_SLAB;
+		rt_stack_alloc(gp, 0);
+		gp->link = pp->gfree;
+		pp->gfree = gp;
+		pp->gfree_count++;
+	}
+}
+
+static RT_NOINLINE void gfree_refill(struct gos_p *pp)
+{
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	while (pp->gfree_count < GFREE_BATCH) {
+		struct gos_g **list = rt_sched.gfree != NULL ? &rt_sched.gfree : &rt_sched.gfree_cold, *gp = *list;
+		if (gp == NULL)
+			break;
+		if (list == &rt_sched.gfree && --rt_sched.gfree_count < rt_sched.gfree_low)
+			rt_sched.gfree_low = rt_sched.gfree_count;
+		*list = gp->link;
+		gp->link = pp->gfree;
+		pp->gfree = gp;
+		pp->gfree_count++;
+	}
+	struct gos_g *bare = NULL;
+	if (pp->gfree == NULL && (bare = rt_sched.gfree_bare) != NULL)
+		rt_sched.gfree_bare = bare->link;
+	rt_unlock(&rt_sched.lock);
+	if (bare != NULL) {
+		rt_stack_alloc(bare, 0);
+		bare->link = NULL;
+		pp->gfree = bare;
+		pp->gfree_count = 1;
+	}
+	if (pp->gfree == NULL)
+		make_some(pp);
+}
+
+/* A G with a stack of at least `size` usable bytes. Owner P only. */
+static struct gos_g *take_g(struct gos_p *pp, size_t size)
+{
+	struct gos_g *gp;
+
+	if (rt_unlikely(size != 0 && size != RT_STACK_DEFAULT)) {
+		rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+		gp = rt_sched.gfree_bare;
+		if (gp != NULL)
+			rt_sched.gfree_bare = gp->link;
+		rt_unlock(&rt_sched.lock);
+		if (gp == NULL) {
+			rt_lock(&slab_lock, RT_RANK_SLAB);
+			gp = rt_slab_at((void ***)&gos_runtime.gslabs, gos_runtime.gcount, GOS_G_PER_SLAB, sizeof(struct gos_g), "goroutines");
+			rt_store_release(&gos_runtime.gcount, gos_runtime.gcount + 1);
+			rt_unlock(&slab_lock);
+		}
+		rt_stack_alloc(gp, size);
+		return gp;
+	}
+	if (rt_unlikely(pp->gfree == NULL))
+		gfree_refill(pp);
+	gp = pp->gfree;
+	pp->gfree = gp->link;
+	pp->gfree_count--;
+	return gp;
+}
+
+static RT_NOINLINE void goid_refill(struct gos_p *pp)
+{
+	pp->goid_end = rt_add_fetch(&rt_sched.goid_next, GOID_BATCH);
+	pp->goid_next = pp->goid_end - GOID_BATCH;
+	pp->goid_next++;
+	pp->goid_end++;
+}
+
+void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_options *options)
+{
+	struct gos_m *mp = rt_tls_m;
+	if (rt_unlikely(mp == NULL))
+		rt_not_a_goroutine();
+	struct gos_p *pp = mp->p;
+	struct gos_g *creator = mp->curg != NULL ? mp->curg : &mp->g0;
+	struct gos_g *gp = take_g(pp, options != NULL ? options->stack_size : 0);
+
+	uint64_t *frame = (uint64_t *)gp->stack_hi - START_WORDS;
+	memset(frame, 0, START_WORD_RETURN * sizeof *frame);
+	frame[START_WORD_RETURN] = (uint64_t)rt_gostart;
+	frame[START_WORD_FN] = (uint64_t)fn;
+	memcpy(&frame[START_WORD_INTEGER], registers, START_REGISTER_WORDS * sizeof *frame);
+	gp->sched.sp = (uint64_t)frame;
+
+	if (rt_unlikely(pp->goid_next == pp->goid_end))
+		goid_refill(pp);
+	gp->goid = pp->goid_next++;
+	gp->dbgmask = 0;
+	gp->reason = GOS_REASON_NONE;
+	gp->wait_pc = NULL;
+	gp->wait_obj = NULL;
+	gp->wait_since = rt_load_relaxed(&gos_runtime.now);
+	gp->entry = fn;
+	gp->create_pc = pc;
+	gp->creator = creator->goid;
+	gp->name[0] = '\0';
+	if (options != NULL && options->name != NULL)
+		snprintf(gp->name, sizeof gp->name, "%s", options->name);
+	creator->last_made = gp->goid;
+	pp->live_delta++;
+	rt_g_set(gp, gp->status == GOS_DEAD ? GOS_DEAD : GOS_IDLE, GOS_RUNNABLE);
+	RT_PROBE3(g_create, gp->goid, fn, creator->goid);
+	rt_debug_event(gp, GOS_EVENT_CREATE, GOS_REASON_NONE);
+	/* From here the goroutine may run and end: do not touch it. */
+	rt_runq_put(pp, gp);
+	rt_wake_hint();
+}
+
+/* The road of C++, whose templates fill the registers. */
+uint64_t gos_go_with_registers(const struct gos_go_options *options, void *fn, const struct gos_go_registers *registers)
+{
+	rt_go(fn, (const uint64_t *)registers, __builtin_return_address(0), options);
+	return gos_go_last();
+}
+
+void rt_goroutine_begin(struct gos_m *mp)
+{
+	rt_switch_finish(mp);
+}
+
+uint64_t gos_go_last(void)
+{
+	struct gos_m *mp = rt_tls_m;
+	return mp != NULL && mp->curg != NULL ? mp->curg->last_made : 0;
+}

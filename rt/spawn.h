@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spawn.h - goroutines begin. Floor 5.
+ */
+#ifndef RT_SPAWN_H
+#define RT_SPAWN_H
+
+#include "state.h"
+
+struct gos_go_options;
+
+/* IDLE or DEAD -> RUNNABLE: a new goroutine that will call fn with these argument registers (START_WORD_INTEGER.. of gobuf.h). Its goid
+ * is left in the creator's last_made. Called by the assembly entries, on a goroutine; by gos_run for the first. */
+void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_options *options);
+
+/* The first thing a new goroutine's stack does. Called by rt_gostart. */
+void rt_goroutine_begin(struct gos_m *mp);
+
+#endif

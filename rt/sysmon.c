@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sysmon.c - the thread that watches: keeps the coarse clock, and mends what workers may miss. Floor 5.
+ *
+ * It holds no P and runs no goroutine. Every millisecond while anything runs, and up to 20 ms apart while nothing does, it
+ *  - sets the coarse clock;
+ *  - wakes a worker for a queue that stands still although Ps are idle (rt_wake_hint may have kept silent), and for an overdue timer;
+ *  - looks at the netpoller when nobody has for 10 ms;
+ *  - gives back the pages of stacks that no goroutine has needed for a while.
+ */
+#include "sysmon.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "netpoll.h"
+#include "schedule.h"
+#include "stack.h"
+#include "throw.h"
+#include "timers.h"
+
+#define BUSY_SLEEP_NS 1000000
+#define IDLE_SLEEP_NS 20000000
+#define POLL_LATE_NS 10000000
+#define SCAVENGE_NS INT64_C(2000000000) /* stacks unused for this long are given back */
+#define SCAVENGE_BATCH 16384            /* at most so many at once: 1.2 us each */
+
+/* The state of each P's queues at the last look. */
+static struct {
+	uint32_t tick;
+	bool waiting;
+} seen[GOS_P_MAX];
+
+/* Is there work that an idle P should take? */
+static bool work_is_stuck(int64_t now)
+{
+	bool stuck = rt_load_relaxed(&rt_sched.globq_size) != 0;
+	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
+	for (uint32_t i = 0; i < n; i++) {
+		struct gos_p *pp = gos_runtime.ps[i];
+		uint32_t tick = rt_load_relaxed(&pp->tick);
+		bool waiting = rt_runq_stealable(pp, true);
+		if (rt_runq_stealable(pp, false) || (waiting && seen[i].waiting && seen[i].tick == tick))
+			stuck = true;
+		if (rt_timers_first(pp) < now - BUSY_SLEEP_NS)
+			stuck = true;
+		seen[i].tick = tick;
+		seen[i].waiting = waiting;
+	}
+	return stuck;
+}
+
+/* Gs that were in the shared free list all the while since the last call: their stacks are not needed. */
+static void scavenge(void)
+{
+	struct gos_g *list = NULL;
+
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	uint32_t n = rt_sched.gfree_low < SCAVENGE_BATCH ? rt_sched.gfree_low : SCAVENGE_BATCH;
+	for (uint32_t i = 0; i < n && rt_sched.gfree != NULL; i++) {
+		struct gos_g *gp = rt_sched.gfree;
+		rt_sched.gfree = gp->link;
+		rt_sched.gfree_count--;
+		gp->link = list;
+		list = gp;
+	}
+	rt_sched.gfree_low = rt_sched.gfree_count;
+	rt_unlock(&rt_sched.lock);
+	while (list != NULL) {
+		struct gos_g *gp = list;
+		list = gp->link;
+		rt_stack_discard(gp);
+		rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+		gp->link = rt_sched.gfree_cold;
+		rt_sched.gfree_cold = gp;
+		rt_unlock(&rt_sched.lock);
+	}
+}
+
+static void *sysmon(void *arg)
+{
+	int64_t sleep_ns = BUSY_SLEEP_NS, scavenged = rt_now();
+
+	(void)arg;
+	pthread_setname_np(pthread_self(), "gos-sysmon");
+	prctl(PR_SET_TIMERSLACK, 1);
+	while (rt_load_relaxed(&gos_runtime.state) == 1) {
+		nanosleep(&(struct timespec){.tv_nsec = sleep_ns}, NULL);
+		int64_t now = rt_clock_refresh();
+		uint32_t idle = rt_load_relaxed(&rt_sched.idle_p_count);
+		if (idle == rt_load_relaxed(&rt_sched.nprocs)) {
+			sleep_ns = 2 * sleep_ns < IDLE_SLEEP_NS ? 2 * sleep_ns : IDLE_SLEEP_NS;
+		} else {
+			sleep_ns = BUSY_SLEEP_NS;
+		}
+		if (idle != 0 && work_is_stuck(now))
+			rt_wake();
+		if (rt_netpoll_waiters() != 0 && !rt_load_relaxed(&rt_sched.polling) &&
+		    now - rt_load_relaxed(&rt_sched.last_poll) > POLL_LATE_NS) {
+			rt_store_relaxed(&rt_sched.last_poll, now);
+			rt_inject(NULL, rt_netpoll(0));
+		}
+		if (now - scavenged > SCAVENGE_NS) {
+			scavenge();
+			scavenged = now;
+		}
+	}
+	return NULL;
+}
+
+void rt_sysmon_start(void)
+{
+	pthread_t thread;
+	sigset_t all, old;
+
+	/* Signals are for the threads that run the program's code. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int error = pthread_create(&thread, NULL, sysmon, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error != 0)
+		rt_fatal_exhausted("a thread", error);
+	pthread_detach(thread);
+}
