@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * select.c - waiting on several channels at once. Floor 6. After Go's selectgo.
+ *
+ * All channels are locked, in address order (rank CHAN, which nests in that order), while the cases are looked at in a random order; if none is ready
+ * a sudog for each goes into its channel's queue and all locks are released once the goroutine is parked. Whoever then wins the compare-and-swap on
+ * g->select_done may wake it; it takes its other sudogs out again under all locks.
+ */
+#include <stdlib.h>
+
+#include "chan.h"
+#include "sudog.h"
+
+#define ON_STACK 16 /* cases whose order is worked out without malloc */
+#define CASES_MAX 65535
+
+struct order {
+	uint16_t *poll; /* the order of looking: random */
+	uint16_t *lock; /* the order of locking: by the channels' addresses; the channels that are not NULL come first */
+	int locked;     /* how many of `lock` are */
+};
+
+/* A channel that stands in several cases is locked once: by the first of its run in `lock`. */
+static bool first_of_run(const struct gos_case *cases, const struct order *o, int i)
+{
+	return i == 0 || cases[o->lock[i]].chan != cases[o->lock[i - 1]].chan;
+}
+
+static void lock_all(const struct gos_case *cases, const struct order *o)
+{
+	for (int i = 0; i < o->locked; i++)
+		if (first_of_run(cases, o, i))
+			rt_lock(&cases[o->lock[i]].chan->lock, RT_RANK_CHAN);
+}
+
+static void unlock_all(const struct gos_case *cases, const struct order *o)
+{
+	for (int i = o->locked; i-- > 0;)
+		if (first_of_run(cases, o, i))
+			rt_unlock(&cases[o->lock[i]].chan->lock);
+}
+
+/*
+ * On the next stack. The sudogs are linked in lock order. Once the last lock is released the goroutine may be running and reusing them: each is read
+ * before its channel's lock is released.
+ */
+static void select_commit(struct gos_g *gp, void *arg)
+{
+	(void)arg;
+	struct gos_sudog *sg = gp->waiting;
+	while (sg != NULL) {
+		struct gos_chan *c = sg->obj;
+		do
+			sg = sg->waitlink;
+		while (sg != NULL && sg->obj == c);
+		rt_unlock(&c->lock);
+	}
+}
+
+static uint32_t random_below(struct gos_p *pp, uint32_t n)
+{
+	uint32_t x = pp->random;
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	pp->random = x;
+	return (uint32_t)((uint64_t)x * n >> 32);
+}
+
+static void make_order(struct gos_p *pp, const struct gos_case *cases, int n, struct order *o)
+{
+	int polled = 0;
+
+	o->locked = 0;
+	for (int i = 0; i < n; i++) {
+		const struct gos_chan *c = cases[i].chan;
+		if (c == NULL)
+			continue;
+		int j = (int)random_below(pp, (uint32_t)polled + 1);
+		o->poll[polled++] = o->poll[j];
+		o->poll[j] = (uint16_t)i;
+		if (n > ON_STACK) {
+			o->lock[o->locked++] = (uint16_t)i;
+			continue;
+		}
+		int at = o->locked++; /* insertion: a few cases, mostly in order already */
+		for (; at > 0 && cases[o->lock[at - 1]].chan > c; at--)
+			o->lock[at] = o->lock[at - 1];
+		o->lock[at] = (uint16_t)i;
+	}
+	if (n <= ON_STACK)
+		return;
+	/* Heap sort: no memory, no recursion on a small stack. */
+	for (int start = o->locked / 2 - 1, end = o->locked; end > 1;) {
+		uint16_t moving;
+		if (start >= 0) {
+			moving = o->lock[start];
+		} else {
+			moving = o->lock[--end];
+			o->lock[end] = o->lock[0];
+		}
+		int hole = start >= 0 ? start : 0, child;
+		while ((child = 2 * hole + 1) < end) {
+			if (child + 1 < end && cases[o->lock[child]].chan < cases[o->lock[child + 1]].chan)
+				child++;
+			if (cases[moving].chan >= cases[o->lock[child]].chan)
+				break;
+			o->lock[hole] = o->lock[child];
+			hole = child;
+		}
+		o->lock[hole] = moving;
+		start = start >= 0 ? start - 1 : start;
+	}
+}
+
+/* Looks at the cases, in order; does the first that is ready, unlocks all, and returns its index; or -1, all still locked. */
+static int do_ready_case(struct gos_m *mp, struct gos_case *cases, const struct order *o, void *pc)
+{
+	for (int i = 0; i < o->locked; i++) {
+		int index = o->poll[i];
+		struct gos_case *k = &cases[index];
+		struct gos_chan *c = k->chan;
+		struct gos_sudog *sg;
+
+		if (k->dir == GOS_DIR_SEND) {
+			if (c->closed != 0) {
+				unlock_all(cases, o);
+				rt_chan_misuse(c, "send on", pc);
+			}
+			sg = rt_waitq_take(&c->recvq);
+			if (sg != NULL) {
+				struct gos_g *gp = sg->g;
+				if (sg->elem != NULL)
+					rt_chan_copy(c, sg->elem, k->elem);
+				sg->success = true;
+				gp->param = sg;
+				unlock_all(cases, o);
+				rt_ready(mp, gp);
+				return index;
+			}
+			if (c->count < c->capacity) {
+				rt_chan_buffer_put(c, k->elem);
+				unlock_all(cases, o);
+				return index;
+			}
+			continue;
+		}
+		sg = rt_waitq_take(&c->sendq);
+		if (sg != NULL) {
+			struct gos_g *gp = sg->g;
+			if (c->capacity == 0) {
+				if (k->elem != NULL)
+					rt_chan_copy(c, k->elem, sg->elem);
+			} else {
+				rt_chan_buffer_take(c, k->elem);
+				rt_chan_buffer_put(c, sg->elem);
+			}
+			sg->success = true;
+			gp->param = sg;
+			unlock_all(cases, o);
+			k->ok = true;
+			rt_ready(mp, gp);
+			return index;
+		}
+		if (c->count > 0) {
+			rt_chan_buffer_take(c, k->elem);
+			unlock_all(cases, o);
+			k->ok = true;
+			return index;
+		}
+		if (c->closed != 0) {
+			bool freed = c->closed == RT_CHAN_FREED;
+			unlock_all(cases, o);
+			if (freed)
+				rt_chan_misuse(c, "receive from", pc);
+			if (k->elem != NULL)
+				memset(k->elem, 0, c->elem_size);
+			k->ok = false;
+			return index;
+		}
+	}
+	return -1;
+}
+
+static int do_select(struct gos_case *cases, int n, bool block, void *pc)
+{
+	struct gos_m *mp = rt_m_of_goroutine();
+	struct gos_g *gp = mp->curg;
+	uint16_t space[2 * ON_STACK], *memory = space;
+	struct order o;
+
+	if (n < 0 || n > CASES_MAX)
+		rt_panic_at(pc, "gos_select: %d cases; at most %d are possible", n, CASES_MAX);
+	if (n > ON_STACK) {
+		memory = malloc(2 * (size_t)n * sizeof *memory);
+		if (memory == NULL)
+			rt_fatal_exhausted("a select's order", 12 /* ENOMEM */);
+	}
+	for (int i = 0; i < n; i++)
+		if (cases[i].chan != NULL && cases[i].dir != GOS_DIR_SEND && cases[i].dir != GOS_DIR_RECV)
+			rt_panic_at(pc, "gos_select: case %d is neither a send nor a receive", i);
+	o.poll = memory;
+	o.lock = memory + n;
+	make_order(mp->p, cases, n, &o);
+
+	lock_all(cases, &o);
+	int chosen = do_ready_case(mp, cases, &o, pc);
+	if (chosen >= 0 || !block) {
+		if (chosen < 0)
+			unlock_all(cases, &o);
+		if (memory != space)
+			free(memory);
+		return chosen;
+	}
+	if (o.locked == 0)
+		rt_park_forever(n == 0 ? GOS_REASON_SELECT_NO_CASES : GOS_REASON_SELECT, pc);
+
+	/* Into every queue. */
+	struct gos_sudog **end = &gp->waiting;
+	for (int i = 0; i < o.locked; i++) {
+		struct gos_case *k = &cases[o.lock[i]];
+		struct gos_sudog *sg = rt_sudog_get(mp->p);
+		sg->g = gp;
+		sg->elem = k->elem;
+		sg->obj = k->chan;
+		sg->is_select = 1;
+		sg->case_index = o.lock[i];
+		sg->case_dir = (uint8_t)k->dir;
+		sg->success = false;
+		sg->waitlink = NULL;
+		*end = sg;
+		end = &sg->waitlink;
+		rt_waitq_put(k->dir == GOS_DIR_SEND ? &k->chan->sendq : &k->chan->recvq, sg);
+	}
+	struct gos_sudog *list = gp->waiting;
+	gp->param = NULL;
+	rt_store_relaxed(&gp->select_done, 0u);
+	mp = rt_park(mp, NULL, select_commit, NULL, GOS_REASON_SELECT, list, pc);
+
+	/* Out of every queue but the one whose sudog fired, which its waker took off. */
+	struct gos_sudog *fired = gp->param;
+	bool success = false;
+	lock_all(cases, &o);
+	for (struct gos_sudog *sg = list; sg != NULL; sg = sg->waitlink) {
+		struct gos_chan *c = sg->obj;
+		if (sg == fired) {
+			chosen = sg->case_index;
+			success = sg->success;
+		} else {
+			rt_waitq_remove(sg->case_dir == GOS_DIR_SEND ? &c->sendq : &c->recvq, sg);
+		}
+	}
+	unlock_all(cases, &o);
+	while (list != NULL) {
+		struct gos_sudog *sg = list;
+		list = sg->waitlink;
+		sg->g = NULL;
+		sg->elem = NULL;
+		sg->obj = NULL;
+		rt_sudog_put(mp->p, sg);
+	}
+	if (memory != space)
+		free(memory);
+	if (chosen < 0)
+		rt_throw("a select was woken by nobody");
+	if (cases[chosen].dir == GOS_DIR_SEND && !success)
+		rt_chan_misuse(cases[chosen].chan, "send on", pc);
+	cases[chosen].ok = success;
+	return chosen;
+}
+
+int gos_select(struct gos_case *cases, int n)
+{
+	return do_select(cases, n, true, __builtin_return_address(0));
+}
+
+int gos_select_try(struct gos_case *cases, int n)
+{
+	return do_select(cases, n, false, __builtin_return_address(0));
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sema.h - sleep on a word: the semaphores under mutexes, wait groups and gos_sema. Floor 6. After Go's sema.go.
+ *
+ * A semaphore is a uint32_t count that the user embeds; who must wait is found by its address in a table of treaps.
+ */
+#ifndef RT_SEMA_H
+#define RT_SEMA_H
+
+#include "state.h"
+
+/*
+ * Waits until *addr > 0 and takes one off. `front`: before all who wait already. reason, object and pc are what an observer sees.
+ * The caller's function is between the user's frame and this one.
+ */
+void rt_sema_acquire(uint32_t *addr, bool front, enum gos_reason reason, void *object, void *pc);
+
+/* Adds one to *addr and wakes a waiter, if there is one; `handoff`: gives him the unit, and the processor, at once. */
+void rt_sema_release(uint32_t *addr, bool handoff);
+
+#endif
