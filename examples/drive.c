@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <gossamer.h>
 
@@ -143,5 +144,11 @@ static int app(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a thousand connections is little: take as many as the system grants */
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	return gos_run(app, argc, argv);
 }
