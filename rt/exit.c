@@ -30,6 +30,10 @@ static void bury(struct gos_g *gp, void *arg)
 {
 	struct gos_p *pp = ((struct gos_m *)arg)->p;
 
+	if (rt_unlikely(gp->named)) {
+		gp->named = 0;
+		gp->name[0] = '\0';
+	}
 	if (rt_unlikely(gp->stack_class != 0)) {
 		rt_stack_free(gp);
 		rt_lock(&rt_sched.lock, RT_RANK_SCHED);

@@ -75,6 +75,7 @@ void rt_m_start_first(struct gos_p *pp)
 	struct gos_m *mp = m_new();
 	rt_unlock(&rt_sched.lock);
 	mp->next_p = pp;
+	mp->spinning = 1; /* counted by gos_run */
 	m_start_thread(mp);
 }
 

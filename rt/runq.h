@@ -82,8 +82,10 @@ RT_INLINE struct gos_g *rt_ring_take_tail(struct gos_runq *q)
 	rt_exchange(&q->tail, tail); /* announce, and fence: pairs with the fence in rt_ring_take_head */
 	head = rt_load_relaxed(&q->head);
 	length = (int32_t)(tail - head);
-	if (rt_likely(length > 0))
-		return q->slot[tail % RT_RUNQ_SIZE]; /* thieves cannot get here any more */
+	if (rt_likely(length > 0)) { /* thieves cannot get here any more */
+		__builtin_prefetch(q->slot[(tail - 1) % RT_RUNQ_SIZE], 1); /* it runs next, and has mostly gone cold */
+		return q->slot[tail % RT_RUNQ_SIZE];
+	}
 	gp = NULL;
 	if (length == 0) { /* thieves took the others: race them for the last */
 		gp = q->slot[tail % RT_RUNQ_SIZE];

@@ -99,8 +99,16 @@ static struct gos_g *take_g(struct gos_p *pp, size_t size)
 	if (rt_unlikely(pp->gfree == NULL))
 		gfree_refill(pp);
 	gp = pp->gfree;
-	pp->gfree = gp->link;
+	struct gos_g *next = gp->link;
+	pp->gfree = next;
 	pp->gfree_count--;
+	if (next != NULL) { /* a burst of go()s finds Gs and stacks that have gone cold */
+		__builtin_prefetch((char *)next->link, 1);
+		__builtin_prefetch((char *)next->link + RT_CACHE_LINE, 1);
+		__builtin_prefetch((char *)next->sched.sp, 1);
+		__builtin_prefetch((char *)next->sched.sp + RT_CACHE_LINE, 1);
+		__builtin_prefetch((char *)next->sched.sp + 2 * RT_CACHE_LINE, 1);
+	}
 	return gp;
 }
 
@@ -139,9 +147,10 @@ void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_op
 	gp->entry = fn;
 	gp->create_pc = pc;
 	gp->creator = creator->goid;
-	gp->name[0] = '\0';
-	if (options != NULL && options->name != NULL)
+	if (options != NULL && options->name != NULL) {
 		snprintf(gp->name, sizeof gp->name, "%s", options->name);
+		gp->named = 1;
+	}
 	creator->last_made = gp->goid;
 	pp->live_delta++;
 	rt_g_set(gp, gp->status == GOS_DEAD ? GOS_DEAD : GOS_IDLE, GOS_RUNNABLE);

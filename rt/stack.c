@@ -77,7 +77,7 @@ static void set_stack(struct gos_g *gp, char *low, size_t size, uint32_t class, 
 {
 	gp->stack_lo = (uint64_t)low;
 	gp->stack_hi = (uint64_t)low + size - colour % COLOURS * RT_CACHE_LINE;
-	gp->stack_class = class;
+	gp->stack_class = (uint8_t)class;
 	gp->sched.sp = gp->stack_hi - 8;
 }
 

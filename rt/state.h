@@ -93,8 +93,8 @@ struct gos_g {
 	uint32_t status;   /* enum gos_state */
 	uint8_t dbgmask;   /* enum gos_event bits that a debugger asked for on this G. Written by debuggers and rt_newproc */
 	uint8_t reason;    /* enum gos_reason; meaningful while WAITING */
-	uint8_t has_sudog; /* GOS_CHECK: the embedded sudog is in use */
-	uint8_t pad;
+	uint8_t stack_class; /* stack.h: which free list the stack goes to */
+	uint8_t named;       /* name was set: it is cleared at the end of this life. Else that line of the G stays cold */
 	uint64_t goid;
 	struct gos_m *m;       /* the M that runs it; NULL else */
 	struct gos_g *link;    /* next in the one list that it is on */
@@ -111,7 +111,7 @@ struct gos_g {
 	void *param;         /* what the waker hands over: the sudog that fired */
 	uint64_t last_made;  /* goid of the goroutine it made last */
 	uint32_t select_done;  /* 1 once a waker has won this select */
-	uint32_t stack_class;  /* stack.h: which free list the stack goes to */
+	uint32_t pad;
 	char name[GOS_NAME_SIZE];
 	struct gos_sudog sudog; /* for waits on a single thing */
 #if defined(RT_TSAN) || defined(RT_ASAN)
