@@ -276,8 +276,14 @@ struct gos_go_request {
 
 #if defined(__clang__)
 #define GOS_AS_(fn, ...) __typeof__(*(fn)) *
-#else /* gcc: a composite type, so that a noreturn fn does not make the call of the entry one */
-#define GOS_AS_(fn, ...) __typeof__(1 ? (fn) : (__typeof__((fn)(__VA_ARGS__))(*)())0)
+#else
+/* gcc: a noreturn fn must not make the call of the entry noreturn. The composite of its type and of one without a prototype does
+ * not; parameters of the types that are promoted without one (char, short, float) keep fn's own type, and must not be noreturn. */
+#define GOS_UNPROTOTYPED_(fn, ...) __typeof__(__typeof__((fn)(__VA_ARGS__))())
+#define GOS_OTHER_(fn, ...)                                                                                                       \
+	__typeof__(__builtin_choose_expr(__builtin_types_compatible_p(GOS_UNPROTOTYPED_(fn, __VA_ARGS__), __typeof__(*(fn))),     \
+	                                 (GOS_UNPROTOTYPED_(fn, __VA_ARGS__) *)0, (__typeof__(*(fn)) *)0))
+#define GOS_AS_(fn, ...) __typeof__(1 ? (fn) : (GOS_OTHER_(fn, __VA_ARGS__))0)
 #endif
 #define GOS_FITS_(a) _Static_assert(sizeof(__typeof__(1 ? (a) : (a))) <= 8, "an argument of go() must be an integer, a pointer or a floating-point number")
 #define GOS_CALL_(entry, chain, fn, ...)                                                                                          \
