@@ -64,7 +64,7 @@ static struct result converse(int fd, int number, bool leaks)
 	return r;
 }
 
-static void connection(const char *host_port, int number, int leaks, gos_chan *results, gos_chan *hold)
+static void connection(const char *host_port, int number, bool leaks, gos_chan *results, gos_chan *hold)
 {
 	int fd = gos_dial_tcp(host_port, 5 * GOS_S);
 	struct result r = {0};
