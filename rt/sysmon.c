@@ -25,7 +25,7 @@
 #define IDLE_SLEEP_NS 20000000
 #define POLL_LATE_NS 10000000
 #define SCAVENGE_NS INT64_C(2000000000) /* stacks unused for this long are given back */
-#define SCAVENGE_BATCH 16384            /* at most so many at once: 1.2 us each */
+#define SCAVENGE_BATCH 512              /* at most so many between two looks at the clock: 1.2 us each */
 
 /* The state of each P's queues at the last look. */
 static struct {
@@ -52,21 +52,20 @@ static bool work_is_stuck(int64_t now)
 	return stuck;
 }
 
-/* Gs that were in the shared free list all the while since the last call: their stacks are not needed. */
-static void scavenge(void)
+/* Gives back the pages of up to `most` stacks whose Gs are in the shared free list; how many it were. */
+static uint32_t scavenge(uint32_t most)
 {
 	struct gos_g *list = NULL;
+	uint32_t n = 0;
 
 	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
-	uint32_t n = rt_sched.gfree_low < SCAVENGE_BATCH ? rt_sched.gfree_low : SCAVENGE_BATCH;
-	for (uint32_t i = 0; i < n && rt_sched.gfree != NULL; i++) {
+	for (; n < most && n < SCAVENGE_BATCH && rt_sched.gfree != NULL; n++) {
 		struct gos_g *gp = rt_sched.gfree;
 		rt_sched.gfree = gp->link;
 		rt_sched.gfree_count--;
 		gp->link = list;
 		list = gp;
 	}
-	rt_sched.gfree_low = rt_sched.gfree_count;
 	rt_unlock(&rt_sched.lock);
 	while (list != NULL) {
 		struct gos_g *gp = list;
@@ -77,11 +76,23 @@ static void scavenge(void)
 		rt_sched.gfree_cold = gp;
 		rt_unlock(&rt_sched.lock);
 	}
+	return n;
+}
+
+/* How many Gs were in the shared free list all the while since the last call: that many stacks are not needed. */
+static uint32_t unneeded(void)
+{
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	uint32_t n = rt_sched.gfree_low;
+	rt_sched.gfree_low = rt_sched.gfree_count;
+	rt_unlock(&rt_sched.lock);
+	return n;
 }
 
 static void *sysmon(void *arg)
 {
-	int64_t sleep_ns = BUSY_SLEEP_NS, scavenged = rt_now();
+	int64_t sleep_ns = BUSY_SLEEP_NS, counted = rt_now();
+	uint32_t discard = 0;
 
 	(void)arg;
 	pthread_setname_np(pthread_self(), "gos-sysmon");
@@ -102,9 +113,14 @@ static void *sysmon(void *arg)
 			rt_store_relaxed(&rt_sched.last_poll, now);
 			rt_inject(NULL, rt_netpoll(0));
 		}
-		if (now - scavenged > SCAVENGE_NS) {
-			scavenge();
-			scavenged = now;
+		if (now - counted > SCAVENGE_NS) {
+			discard = unneeded();
+			counted = now;
+		}
+		if (discard != 0) {
+			uint32_t n = scavenge(discard);
+			discard = n != 0 ? discard - n : 0;
+			sleep_ns = BUSY_SLEEP_NS;
 		}
 	}
 	return NULL;
