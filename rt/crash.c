@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * crash.c - fatal signals, SIGQUIT, and the thread that prints.
+ *
+ * The dumper is a thread that sleeps until there is something to print. Handlers and dying threads must not use malloc or libdw; it may:
+ *  1. who asks fills a report, makes it the dumper's, wakes it, and waits;
+ *  2. the dumper prints, counting report->beat up as it gets on, and says when it is done;
+ *  3. when nothing gets on for PATIENCE_S seconds (the crashed thread holds malloc's lock, say), or the dumper itself crashes, who
+ *     asked takes the report over: phase becomes LOST, the dumper never prints again, and the rest is printed by symbol tables alone.
+ *
+ * Always true:
+ *  - A handler is installed only where the disposition is the default, and fatal signals end the process as they would have without us.
+ *  - After fork a child has no dumper: it prints for itself.
+ *  - Reports are static: a dumper that was given up may still look at one.
+ *
+ * The signal that asks a running goroutine for its frames is SIGURG, as in Go: its default is to be ignored, and hardly anybody uses it.
+ * A thread in a system call that SA_RESTART does not restart sees EINTR.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "crash.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "atomic.h"
+#include "dump.h"
+#include "machine.h"
+#include "stack.h"
+#include "state.h"
+#include "throw.h"
+#include "traceback.h"
+
+#define PATIENCE_S 5
+#define SIGNAL_STACK_SIZE (64 << 10) /* room for AVX-512 and AMX frames and for printing by symbol tables */
+#define DUMPER_STACK_SIZE (1 << 20)  /* libdw's recursion follows the nesting of the program's scopes */
+#define CAPTURE_SIGNAL SIGURG
+#define CAPTURE_TIMEOUT_NS (INT64_C(1000) * 1000 * 1000)
+
+/* ---- small helpers -------------------------------------------------------------------------------------------------- */
+
+static void futex_wait(uint32_t *word, uint32_t expected, int64_t ns)
+{
+	struct timespec ts = {ns / 1000000000, ns % 1000000000};
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, ns < 0 ? NULL : &ts, NULL, 0);
+}
+
+static void futex_wake(uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static uint32_t current_tid(void)
+{
+	return (uint32_t)syscall(SYS_gettid);
+}
+
+static uint32_t current_pid(void)
+{
+	return (uint32_t)syscall(SYS_getpid);
+}
+
+static _Noreturn void stop_forever(void)
+{
+	static uint32_t never;
+	while (true)
+		futex_wait(&never, 0, -1);
+}
+
+/* ---- the dumper ----------------------------------------------------------------------------------------------------- */
+
+static struct {
+	uint32_t pid; /* of the process that it is in; 0: not started */
+	uint32_t tid;
+	uint32_t phase;                  /* enum rt_dumper_phase. Sync: atomic */
+	uint32_t bell;                   /* rung for each report */
+	struct rt_report *asked, *dying; /* to be printed; taken by the dumper. Sync: atomic */
+} dumper;
+
+static uint32_t dying_tid; /* who prints the death of this process. Sync: compare-and-swap from 0 */
+static uint32_t dying_pid; /* the process that dies: a child of fork has not inherited that */
+static struct rt_report dying_report;
+static bool dying; /* tells the printing of another report to stop */
+
+static struct rt_report asked_report; /* gos_stack_dump's. Lock: asked_lock */
+static uint32_t asked_lock;           /* 0 free, 1 taken, 2 taken and waited for */
+static uint32_t alone_lock;           /* printing without the dumper */
+static uint32_t done_bell;            /* rung when a report is done */
+
+static void *dumper_main(void *arg)
+{
+	(void)arg;
+	dumper.tid = current_tid();
+	pthread_setname_np(pthread_self(), "gos-dumper");
+	/* Its own crashes must reach the handler, which gives it up. */
+	sigset_t crashes;
+	sigemptyset(&crashes);
+	sigaddset(&crashes, SIGSEGV);
+	sigaddset(&crashes, SIGBUS);
+	sigaddset(&crashes, SIGFPE);
+	sigaddset(&crashes, SIGILL);
+	sigaddset(&crashes, SIGABRT);
+	pthread_sigmask(SIG_UNBLOCK, &crashes, NULL);
+	while (true) {
+		uint32_t bell = rt_load_acquire(&dumper.bell);
+		struct rt_report *report = rt_exchange(&dumper.dying, (struct rt_report *)NULL);
+		if (report == NULL)
+			report = rt_exchange(&dumper.asked, (struct rt_report *)NULL);
+		if (report == NULL) {
+			futex_wait(&dumper.bell, bell, -1);
+			continue;
+		}
+		if (!rt_cas(&dumper.phase, (uint32_t)RT_DUMPER_IDLE, (uint32_t)RT_DUMPER_WORKING))
+			stop_forever();
+		if (report == &asked_report)
+			rt_traceback_refresh();
+		rt_report_print(report, true);
+		/* WORKING, unless taken over. */
+		if (!rt_cas(&dumper.phase, (uint32_t)RT_DUMPER_WORKING, (uint32_t)RT_DUMPER_IDLE))
+			stop_forever();
+		rt_store_release(&report->done, 1u);
+		rt_add_fetch(&done_bell, 1);
+		futex_wake(&done_bell);
+	}
+	return NULL;
+}
+
+static bool dumper_is_here(void)
+{
+	return dumper.pid != 0 && dumper.pid == current_pid() && rt_load_acquire(&dumper.phase) != RT_DUMPER_LOST;
+}
+
+/* Waits for the dumper; false: it is given up, and the caller has to print what is left. */
+static bool wait_for_dumper(struct rt_report *report)
+{
+	uint64_t beat = rt_load_relaxed(&report->beat);
+	int64_t since = rt_now();
+	while (true) {
+		uint32_t bell = rt_load_acquire(&done_bell);
+		if (rt_load_acquire(&report->done) != 0)
+			return true;
+		uint32_t phase = rt_load_acquire(&dumper.phase);
+		if (phase == RT_DUMPER_LOST)
+			return false;
+		uint64_t now_beat = rt_load_relaxed(&report->beat);
+		if (now_beat != beat || phase == RT_DUMPER_WRITING) { /* who reads our output may take his time */
+			beat = now_beat;
+			since = rt_now();
+		} else if (rt_now() - since > PATIENCE_S * GOS_S && rt_cas(&dumper.phase, phase, (uint32_t)RT_DUMPER_LOST)) {
+			return false;
+		}
+		futex_wait(&done_bell, bell, GOS_S / 4);
+	}
+}
+
+static void print_alone(struct rt_report *report)
+{
+	/* SIGPIPE would end the process another way; and no handler should run in the middle of this. */
+	sigset_t all, old;
+	sigfillset(&all);
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGFPE);
+	sigdelset(&all, SIGILL);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	/* Somebody else may print alone just now; a dying process does not wait for that for long. */
+	for (int i = 0; !rt_cas(&alone_lock, 0u, 1u) && (report != &dying_report || i < 10000); i++)
+		usleep(1000);
+	report->phase = NULL;
+	rt_report_print(report, false);
+	rt_store_release(&alone_lock, 0u);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void submit(struct rt_report *report, struct rt_report **slot)
+{
+	report->tid = current_tid();
+	report->done = 0;
+	if (!dumper_is_here()) {
+		print_alone(report);
+		return;
+	}
+	report->phase = &dumper.phase;
+	rt_store_release(slot, report);
+	rt_add_fetch(&dumper.bell, 1);
+	futex_wake(&dumper.bell);
+	if (!wait_for_dumper(report))
+		print_alone(report);
+}
+
+/* ---- reports -------------------------------------------------------------------------------------------------------- */
+
+static int level_cached = -1;
+
+enum rt_traceback_level rt_crash_level(void)
+{
+	if (level_cached >= 0)
+		return (enum rt_traceback_level)level_cached;
+	static const struct {
+		const char *word;
+		enum rt_traceback_level level;
+	} words[] = {{"none", RT_LEVEL_NONE}, {"0", RT_LEVEL_NONE},     {"single", RT_LEVEL_SINGLE},
+		     {"all", RT_LEVEL_ALL},   {"1", RT_LEVEL_ALL},      {"system", RT_LEVEL_SYSTEM},
+		     {"2", RT_LEVEL_SYSTEM},  {"crash", RT_LEVEL_CRASH}};
+	const char *text = getenv("GOSTRACEBACK");
+	int level = RT_LEVEL_SINGLE;
+	for (size_t i = 0; text != NULL && i < sizeof words / sizeof *words; i++)
+		if (strcmp(text, words[i].word) == 0)
+			level = (int)words[i].level;
+	level_cached = level;
+	return (enum rt_traceback_level)level;
+}
+
+struct rt_report *rt_dying_begin(void)
+{
+	uint32_t tid = current_tid(), pid = current_pid();
+	if (rt_load_acquire(&dying_pid) != pid &&
+	    rt_load_acquire(&dying_pid) != 0) { /* forked by a handler of somebody who died? */
+		rt_store_relaxed(&dying_tid, 0u);
+		rt_store_release(&dying_pid, 0u);
+	}
+	if (!rt_cas(&dying_tid, 0u, tid)) {
+		if (rt_load_acquire(&dying_tid) != tid)
+			stop_forever();
+		static const char twice[] = "gossamer: died again while reporting that\n";
+		if (write(2, twice, sizeof twice - 1) < 0)
+			_exit(2);
+		_exit(2);
+	}
+	rt_store_release(&dying_pid, pid);
+	rt_store_release(&dying, true);
+	memset(&dying_report, 0, sizeof dying_report);
+	dying_report.fd = 2;
+	return &dying_report;
+}
+
+void rt_dying_print(struct rt_report *report)
+{
+	submit(report, &dumper.dying);
+}
+
+_Noreturn void rt_dying_end(void)
+{
+	if (rt_crash_level() == RT_LEVEL_CRASH) {
+		sigset_t set;
+		signal(SIGABRT, SIG_DFL);
+		sigemptyset(&set);
+		sigaddset(&set, SIGABRT);
+		pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+		syscall(SYS_tgkill, current_pid(), current_tid(), SIGABRT);
+	}
+	_exit(2);
+}
+
+void gos_stack_dump(int fd)
+{
+	struct rt_regs regs;
+	rt_regs_here(&regs);
+	/* Others that want a dump wait here: one futex lock, as the textbook has it. */
+	uint32_t seen = 0;
+	if (!__atomic_compare_exchange_n(&asked_lock, &seen, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		while (rt_exchange(&asked_lock, 2u) != 0)
+			futex_wait(&asked_lock, 2, -1);
+	}
+	struct rt_report *report = &asked_report;
+	memset(report, 0, sizeof *report);
+	report->fd = fd;
+	report->regs = regs;
+	report->current = rt_dump_goroutine_at(regs.value[RT_REG_RSP]);
+	report->show_current = report->current != NULL;
+	report->show_others = true;
+	report->system = rt_crash_level() >= RT_LEVEL_SYSTEM;
+	report->user_pc = __builtin_return_address(0);
+	report->stop = &dying;
+	submit(report, &dumper.asked);
+	if (rt_exchange(&asked_lock, 0u) == 2)
+		futex_wake(&asked_lock);
+}
+
+/* ---- frames of a thread that runs ----------------------------------------------------------------------------------- */
+
+enum capture_state { CAPTURE_FREE, CAPTURE_ASKED, CAPTURE_TAKEN, CAPTURE_DONE };
+
+static struct capture {
+	uint32_t state; /* enum capture_state; the asker makes it ASKED, and FREE again; the asked one TAKEN and DONE */
+	uint32_t tid;
+	uint64_t sp;
+	struct rt_trace trace;
+} captures[2];              /* of the dumper; of who prints without it */
+static bool capture_usable; /* the signal is ours */
+
+static void on_capture(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)info;
+	int saved = errno;
+	uint32_t tid = current_tid();
+	for (int i = 0; i < 2; i++) {
+		struct capture *c = &captures[i];
+		if (rt_load_acquire(&c->state) != CAPTURE_ASKED || c->tid != tid ||
+		    !rt_cas(&c->state, (uint32_t)CAPTURE_ASKED, (uint32_t)CAPTURE_TAKEN))
+			continue;
+		struct rt_regs regs;
+		rt_regs_of_signal(&regs, context);
+		c->sp = regs.value[RT_REG_RSP];
+		c->trace.total = 0;
+		struct gos_m *mp = rt_tls_m;
+		struct gos_g *gp = mp != NULL ? mp->curg : NULL;
+		if (gp != NULL && c->sp >= gp->stack_lo && c->sp < gp->stack_hi) {
+			struct rt_memory memory = {.lo = c->sp, .hi = gp->stack_hi, .bytes = (const char *)(uintptr_t)c->sp};
+			rt_unwind_trace(&regs, true, &memory, &c->trace);
+		} else {
+			c->sp = 0; /* on its way into a goroutine, or out of one */
+		}
+		rt_store_release(&c->state, (uint32_t)CAPTURE_DONE);
+		futex_wake(&c->state);
+	}
+	errno = saved;
+}
+
+bool rt_capture_thread(uint32_t tid, struct rt_trace *trace, uint64_t *sp)
+{
+	struct capture *c = &captures[current_tid() == dumper.tid ? 0 : 1];
+	uint32_t before = rt_load_acquire(&c->state);
+	if (!capture_usable || (before != CAPTURE_FREE && before != CAPTURE_DONE))
+		return false; /* one that was asked before has still not answered */
+	c->tid = tid;
+	rt_store_release(&c->state, (uint32_t)CAPTURE_ASKED);
+	if (syscall(SYS_tgkill, current_pid(), tid, CAPTURE_SIGNAL) != 0) {
+		rt_store_release(&c->state, (uint32_t)CAPTURE_FREE);
+		return false;
+	}
+	int64_t until = rt_now() + CAPTURE_TIMEOUT_NS;
+	while (true) {
+		uint32_t state = rt_load_acquire(&c->state);
+		if (state == CAPTURE_DONE)
+			break;
+		int64_t left = until - rt_now();
+		if (left <= 0 && (state == CAPTURE_TAKEN || rt_cas(&c->state, (uint32_t)CAPTURE_ASKED, (uint32_t)CAPTURE_FREE)))
+			return false;
+		futex_wait(&c->state, state, left > 0 ? left : 0);
+	}
+	*trace = c->trace;
+	*sp = c->sp;
+	rt_store_release(&c->state, (uint32_t)CAPTURE_FREE);
+	return true;
+}
+
+/* ---- fatal signals -------------------------------------------------------------------------------------------------- */
+
+static void add(char **to, const char *end, const char *text)
+{
+	while (*text != 0 && *to < end - 1)
+		*(*to)++ = *text++;
+	**to = 0;
+}
+
+static void add_number(char **to, const char *end, uint64_t value, unsigned base)
+{
+	char digits[24], *at = digits + sizeof digits;
+	*--at = 0;
+	do {
+		*--at = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value != 0);
+	add(to, end, at);
+}
+
+static const char *signal_text(int signal)
+{
+	switch (signal) {
+	case SIGSEGV:
+		return "SIGSEGV: segmentation violation";
+	case SIGBUS:
+		return "SIGBUS: bus error";
+	case SIGFPE:
+		return "SIGFPE: floating-point exception";
+	case SIGILL:
+		return "SIGILL: illegal instruction";
+	case SIGABRT:
+		return "SIGABRT: abort";
+	default:
+		return "signal";
+	}
+}
+
+static bool is_overflow(const struct gos_g *gp, int signal, const siginfo_t *info, uint64_t sp)
+{
+	if (gp == NULL || (signal != SIGSEGV && signal != SIGBUS) || info->si_code <= 0)
+		return false;
+	uint64_t address = (uint64_t)(uintptr_t)info->si_addr;
+	return (address >= gp->stack_lo - RT_GUARD_SIZE && address < gp->stack_lo) || sp < gp->stack_lo;
+}
+
+static void on_fatal(int signal, siginfo_t *info, void *context)
+{
+	if (current_tid() == dumper.tid && dumper.pid == current_pid()) {
+		/* Our own mistake, or the process is that broken. Who waits goes on without this thread. */
+		rt_store_release(&dumper.phase, (uint32_t)RT_DUMPER_LOST);
+		rt_add_fetch(&done_bell, 1);
+		futex_wake(&done_bell);
+		stop_forever();
+	}
+	int saved = errno;
+	struct rt_report *report = rt_dying_begin();
+	rt_regs_of_signal(&report->regs, context);
+	report->exact = true;
+	uint64_t sp = report->regs.value[RT_REG_RSP];
+	report->current = rt_dump_goroutine_at(sp);
+	bool overflow = is_overflow(report->current, signal, info, sp);
+	enum rt_traceback_level level = rt_crash_level();
+	report->show_current = level >= RT_LEVEL_SINGLE;
+	report->show_others = level >= RT_LEVEL_ALL || (level == RT_LEVEL_SINGLE && report->current == NULL);
+	report->system = level >= RT_LEVEL_SYSTEM;
+
+	char *to = report->head, *end = to + sizeof report->head;
+	if (overflow) {
+		const struct gos_g *gp = report->current;
+		add(&to, end, "gossamer: goroutine ");
+		add_number(&to, end, gp->goid, 10);
+		if (gp->name[0] != 0) {
+			add(&to, end, " \"");
+			add(&to, end, gp->name);
+			add(&to, end, "\"");
+		}
+		add(&to, end, " exceeds its stack of ");
+		/* The top is moved down by less than a page: colour. */
+		add_number(&to, end, (gp->stack_hi - gp->stack_lo + 4095) & ~UINT64_C(4095), 10);
+		add(&to, end, " bytes\nfatal error: stack overflow\n");
+	} else {
+		add(&to, end, "fatal error: unexpected signal\n");
+	}
+	add(&to, end, "[signal ");
+	add(&to, end, signal_text(signal));
+	add(&to, end, " code=");
+	if (info->si_code < 0)
+		add(&to, end, "-");
+	add_number(&to, end, info->si_code < 0 ? -(uint64_t)info->si_code : (uint64_t)info->si_code, 10);
+	if (info->si_code > 0) {
+		add(&to, end, " addr=0x");
+		add_number(&to, end, (uint64_t)(uintptr_t)info->si_addr, 16);
+	}
+	add(&to, end, " pc=0x");
+	add_number(&to, end, report->regs.value[RT_REG_RIP], 16);
+	add(&to, end, "]\n\n");
+	rt_dying_print(report);
+	if (overflow)
+		rt_dying_end();
+
+	/* Die by the signal itself, where it struck: the exit status and the core are those of a program without us. */
+	struct sigaction action = {.sa_handler = SIG_DFL};
+	sigaction(signal, &action, NULL);
+	if (info->si_code <= 0) /* sent by somebody: the instruction will not fail again by itself */
+		syscall(SYS_tgkill, current_pid(), current_tid(), signal);
+	errno = saved;
+}
+
+static void on_quit(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	if (rt_load_acquire(&dying_tid) != 0 && rt_load_acquire(&dying_pid) == current_pid())
+		return; /* the process ends as it is */
+	struct rt_report *report = rt_dying_begin();
+	rt_regs_of_signal(&report->regs, context);
+	report->exact = true;
+	report->current = rt_dump_goroutine_at(report->regs.value[RT_REG_RSP]);
+	report->show_current = report->current != NULL;
+	report->show_others = true;
+	report->system = rt_crash_level() >= RT_LEVEL_SYSTEM;
+	char *to = report->head, *end = to + sizeof report->head;
+	add(&to, end, "SIGQUIT: quit\nPC=0x");
+	add_number(&to, end, report->regs.value[RT_REG_RIP], 16);
+	struct gos_m *mp = rt_tls_m;
+	if (mp != NULL) {
+		add(&to, end, " m=");
+		add_number(&to, end, mp->id, 10);
+	}
+	add(&to, end, " sigcode=");
+	if (info->si_code < 0)
+		add(&to, end, "-");
+	add_number(&to, end, info->si_code < 0 ? -(uint64_t)info->si_code : (uint64_t)info->si_code, 10);
+	add(&to, end, "\n\n");
+	rt_dying_print(report);
+	rt_dying_end();
+}
+
+static bool install(int signal, void (*handler)(int, siginfo_t *, void *), int flags)
+{
+	struct sigaction action;
+	if (sigaction(signal, NULL, &action) != 0 || (action.sa_flags & SA_SIGINFO) != 0 || action.sa_handler != SIG_DFL)
+		return false;
+	memset(&action, 0, sizeof action);
+	action.sa_sigaction = handler;
+	action.sa_flags = SA_SIGINFO | SA_ONSTACK | flags;
+	sigemptyset(&action.sa_mask);
+	return sigaction(signal, &action, NULL) == 0;
+}
+
+void rt_crash_init(void)
+{
+	rt_crash_level();
+	rt_traceback_refresh();
+
+	pthread_t thread;
+	pthread_attr_t attr;
+	sigset_t all, old;
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, DUMPER_STACK_SIZE);
+	dumper.phase = RT_DUMPER_IDLE;
+	pthread_sigmask(SIG_SETMASK, &all, &old); /* which the dumper inherits */
+	if (pthread_create(&thread, &attr, dumper_main, NULL) == 0)
+		dumper.pid = current_pid();
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+
+	install(SIGQUIT, on_quit, 0);
+	install(SIGSEGV, on_fatal, 0);
+	install(SIGBUS, on_fatal, 0);
+	install(SIGFPE, on_fatal, 0);
+	install(SIGILL, on_fatal, 0);
+	install(SIGABRT, on_fatal, 0);
+	capture_usable = install(CAPTURE_SIGNAL, on_capture, SA_RESTART);
+}
+
+void rt_crash_init_m(struct gos_m *mp)
+{
+	char *at = mmap(NULL, RT_GUARD_SIZE + SIGNAL_STACK_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		rt_fatal_exhausted("a signal stack", errno);
+	if (mprotect(at + RT_GUARD_SIZE, SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE) != 0)
+		rt_fatal_exhausted("a signal stack", errno);
+	stack_t stack = {.ss_sp = at + RT_GUARD_SIZE, .ss_size = SIGNAL_STACK_SIZE};
+	sigaltstack(&stack, NULL);
+	mp->signal_stack = at + RT_GUARD_SIZE;
+}

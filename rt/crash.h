@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * crash.h - fatal signals, SIGQUIT, and the thread that prints. Beside the floors: uses state.h, the ground and the dumper.
+ */
+#ifndef RT_CRASH_H
+#define RT_CRASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gos_m;
+struct rt_regs;
+struct rt_report;
+struct rt_trace;
+
+/* Starts the dumper and installs the handlers that nobody else has. From gos_run, before the first M. */
+void rt_crash_init(void);
+
+/* Gives this M's thread a stack for signal handlers. On that thread. */
+void rt_crash_init_m(struct gos_m *mp);
+
+/* ---- for throw.c and dump.c ---- */
+
+/* GOSTRACEBACK, in Go's words and numbers. */
+enum rt_traceback_level { RT_LEVEL_NONE, RT_LEVEL_SINGLE, RT_LEVEL_ALL, RT_LEVEL_SYSTEM, RT_LEVEL_CRASH };
+enum rt_traceback_level rt_crash_level(void);
+
+/*
+ * The only report of a process that dies; the first thread to ask gets it, any other stops here for good. A thread that asks a
+ * second time died while it reported its death, and ends the process at once.
+ */
+struct rt_report *rt_dying_begin(void);
+
+/* Has the report printed, and returns when that is done as well as it could be. */
+void rt_dying_print(struct rt_report *report);
+
+/* Code 2, or SIGABRT with a core under GOSTRACEBACK=crash. */
+_Noreturn void rt_dying_end(void);
+
+/* The frames of another thread of ours, by a signal to it. False: it did not answer in time. */
+bool rt_capture_thread(uint32_t tid, struct rt_trace *trace, uint64_t *sp);
+
+#endif

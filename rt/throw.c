@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * throw.c - the ways to die: each fills the one report of a dying process and has it printed. Floor 0, but prints by dump.c.
+ *
+ * Always true: the first thread to die prints; nothing here returns, takes a lock of the runtime or needs more than a few KiB of stack.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "throw.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "crash.h"
+#include "dump.h"
+#include "gossamer.h"
+
+/* By hand: snprintf may allocate, and rt_throw may be called where that is locked. */
+static void add(struct rt_report *report, const char *text)
+{
+	size_t n = strlen(report->head), m = strlen(text);
+	if (m > sizeof report->head - 1 - n)
+		m = sizeof report->head - 1 - n;
+	memcpy(report->head + n, text, m);
+	report->head[n + m] = 0;
+}
+
+static void who(struct rt_report *report)
+{
+	report->current = rt_dump_goroutine_at(report->regs.value[RT_REG_RSP]);
+}
+
+/* RT_LEVEL_SINGLE shows the one that dies; without one, as in Go, all are shown. */
+static void how_much(struct rt_report *report)
+{
+	enum rt_traceback_level level = rt_crash_level();
+	report->show_current = level >= RT_LEVEL_SINGLE;
+	report->show_others = level >= RT_LEVEL_ALL || (level == RT_LEVEL_SINGLE && report->current == NULL);
+	report->system = level >= RT_LEVEL_SYSTEM;
+}
+
+_Noreturn void rt_throw(const char *message)
+{
+	struct rt_report *report = rt_dying_begin();
+	rt_regs_here(&report->regs);
+	who(report);
+	how_much(report);
+	report->system_current = true;
+	add(report, "gossamer: fatal error: ");
+	add(report, message);
+	add(report, "\n\n");
+	rt_dying_print(report);
+	rt_dying_end();
+}
+
+static _Noreturn void panic(struct rt_report *report, void *user_pc, const char *format, va_list args)
+{
+	who(report);
+	how_much(report);
+	report->user_pc = user_pc;
+	add(report, "panic: ");
+	size_t n = strlen(report->head);
+	vsnprintf(report->head + n, sizeof report->head - n - 3, format, args);
+	add(report, "\n\n");
+	rt_dying_print(report);
+	rt_dying_end();
+}
+
+_Noreturn void rt_panic_at(void *user_pc, const char *format, ...)
+{
+	struct rt_report *report = rt_dying_begin();
+	rt_regs_here(&report->regs);
+	va_list args;
+	va_start(args, format);
+	panic(report, user_pc, format, args);
+}
+
+_Noreturn void gos_panic(const char *format, ...)
+{
+	struct rt_report *report = rt_dying_begin();
+	rt_regs_here(&report->regs);
+	va_list args;
+	va_start(args, format);
+	panic(report, __builtin_return_address(0), format, args);
+}
+
+_Noreturn void rt_fatal_exhausted(const char *what, int error)
+{
+	struct rt_report *report = rt_dying_begin();
+	rt_regs_here(&report->regs);
+	who(report);
+	how_much(report);
+	report->show_others = rt_crash_level() >= RT_LEVEL_ALL; /* a million of them are why there is no memory */
+	add(report, "gossamer: fatal error: cannot allocate ");
+	add(report, what);
+	const char *text = strerrordesc_np(error < 0 ? -error : error);
+	add(report, ": ");
+	add(report, text != NULL ? text : "unknown error");
+	add(report, "\n\n");
+	rt_dying_print(report);
+	rt_dying_end();
+}
+
+_Noreturn void rt_report_deadlock(void)
+{
+	struct rt_report *report = rt_dying_begin();
+	add(report, "fatal error: all goroutines are asleep - deadlock!\n\n");
+	report->waits = true;
+	report->show_others = rt_crash_level() != RT_LEVEL_NONE;
+	report->system = rt_crash_level() >= RT_LEVEL_SYSTEM;
+	rt_dying_print(report);
+	rt_dying_end();
+}
