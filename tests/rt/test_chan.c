@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: MIT */
+/* Goal: the rules of rt/chan.c, one by one. Method: black box; that somebody waits is seen in his G. */
+#include <string.h>
+
+#include "gos_test.h"
+
+static gos_chan *c, *results;
+
+static void send_int(gos_chan *to, int64_t v)
+{
+	gos_chan_send(to, &v);
+}
+
+static int64_t recv_int(gos_chan *from)
+{
+	int64_t v = -1;
+	expect(gos_chan_recv(from, &v));
+	return v;
+}
+
+static void sender(int64_t v)
+{
+	send_int(c, v);
+	send_int(results, v);
+}
+
+static void receiver(int64_t me)
+{
+	int64_t v = recv_int(c);
+	send_int(results, me * 1000 + v);
+}
+
+static void closed_receiver(int64_t me)
+{
+	int64_t v = 77;
+	bool open = gos_chan_recv(c, &v);
+	send_int(results, open ? -1 : v == 0 ? me : -2);
+}
+
+GOS_TEST(chan_rendezvous_sender_waits_for_receiver)
+{
+	c = gos_chan_make(int64_t, 0);
+	results = gos_chan_make(int64_t, 10);
+	uint64_t g = go(sender, 7);
+	gos_test_until_waiting(g, "chan send");
+	expect_eq(gos_chan_len(results), 0);
+	expect_eq(recv_int(c), 7);
+	expect_eq(recv_int(results), 7);
+}
+
+GOS_TEST(chan_rendezvous_receiver_waits_for_sender)
+{
+	c = gos_chan_make(int64_t, 0);
+	results = gos_chan_make(int64_t, 10);
+	uint64_t g = go(receiver, 3);
+	gos_test_until_waiting(g, "chan receive");
+	expect_eq(gos_chan_len(results), 0);
+	send_int(c, 9);
+	expect_eq(recv_int(results), 3009);
+}
+
+GOS_TEST(chan_waiting_receivers_are_served_first_come_first_served)
+{
+	c = gos_chan_make(int64_t, 0);
+	results = gos_chan_make(int64_t, 100);
+	for (int i = 0; i < 50; i++)
+		gos_test_until_waiting(go(receiver, i), "chan receive");
+	for (int i = 0; i < 50; i++)
+		send_int(c, i);
+	for (int i = 0; i < 50; i++) {
+		int64_t v = recv_int(results);
+		expect_eq(v / 1000, v % 1000); /* the i-th to wait got the i-th value */
+	}
+}
+
+GOS_TEST(chan_waiting_senders_are_served_first_come_first_served)
+{
+	c = gos_chan_make(int64_t, 0);
+	results = gos_chan_make(int64_t, 100);
+	for (int i = 0; i < 50; i++)
+		gos_test_until_waiting(go(sender, i), "chan send");
+	for (int i = 0; i < 50; i++)
+		expect_eq(recv_int(c), i);
+}
+
+GOS_TEST(chan_senders_waiting_on_a_full_buffer_come_after_what_is_in_it)
+{
+	c = gos_chan_make(int64_t, 3);
+	results = gos_chan_make(int64_t, 100);
+	for (int i = 0; i < 3; i++)
+		send_int(c, i);
+	for (int i = 3; i < 20; i++)
+		gos_test_until_waiting(go(sender, i), "chan send");
+	expect_eq(gos_chan_len(c), 3);
+	for (int i = 0; i < 20; i++) {
+		expect_eq(recv_int(c), i);
+		expect_eq(gos_chan_len(c), 19 - i < 3 ? 19 - i : 3); /* a waiting sender fills the free slot at once */
+	}
+}
+
+GOS_TEST(chan_buffer_keeps_order_around_its_end)
+{
+	c = gos_chan_make(int64_t, 7);
+	int64_t put = 0, got = 0;
+	uint64_t random = gos_test_seed();
+	for (int round = 0; round < 1000; round++) {
+		for (uint64_t n = gos_test_random(&random) % 8; n > 0 && gos_chan_try_send(c, &put); n--)
+			put++;
+		expect_eq(gos_chan_len(c), put - got);
+		for (uint64_t n = gos_test_random(&random) % 8; n > 0 && got < put; n--)
+			expect_eq(recv_int(c), got++);
+	}
+	expect_gt(got, 1000);
+}
+
+GOS_TEST(chan_len_and_cap)
+{
+	expect_eq(gos_chan_len(NULL), 0);
+	expect_eq(gos_chan_cap(NULL), 0);
+	c = gos_chan_make(int64_t, 0);
+	expect_eq(gos_chan_cap(c), 0);
+	expect_eq(gos_chan_len(c), 0);
+	c = gos_chan_make(int64_t, 5);
+	expect_eq(gos_chan_cap(c), 5);
+	for (int i = 0; i < 5; i++) {
+		expect_eq(gos_chan_len(c), i);
+		send_int(c, i);
+	}
+	gos_chan_close(c);
+	expect_eq(gos_chan_len(c), 5);
+	expect_eq(gos_chan_cap(c), 5);
+}
+
+GOS_TEST(chan_close_wakes_all_receivers_with_zero)
+{
+	c = gos_chan_make(int64_t, 0);
+	results = gos_chan_make(int64_t, 1000);
+	for (int i = 0; i < 1000; i++)
+		go(closed_receiver, i);
+	gos_test_until_n_waiting(1000, "chan receive");
+	gos_chan_close(c);
+	bool seen[1000] = {false};
+	for (int i = 0; i < 1000; i++) {
+		int64_t me = recv_int(results);
+		expect(me >= 0 && me < 1000 && !seen[me]);
+		seen[me] = true;
+	}
+}
+
+GOS_TEST(chan_closed_gives_what_is_buffered_and_then_zeroes_for_ever)
+{
+	c = gos_chan_make(int64_t, 4);
+	send_int(c, 5);
+	send_int(c, 6);
+	gos_chan_close(c);
+	expect_eq(recv_int(c), 5);
+	expect_eq(recv_int(c), 6);
+	for (int i = 0; i < 5; i++) {
+		int64_t v = 99;
+		expect(!gos_chan_recv(c, &v));
+		expect_eq(v, 0);
+		bool open = true;
+		v = 99;
+		expect(gos_chan_try_recv(c, &v, &open));
+		expect(!open);
+		expect_eq(v, 0);
+		expect(!gos_chan_recv(c, NULL));
+	}
+}
+
+GOS_TEST(chan_receive_without_a_place_drops_the_value)
+{
+	c = gos_chan_make(int64_t, 2);
+	send_int(c, 1);
+	send_int(c, 2);
+	expect(gos_chan_recv(c, NULL));
+	expect_eq(recv_int(c), 2);
+	/* From a waiting sender, and as a waiting receiver. */
+	c = gos_chan_make(int64_t, 0);
+	results = gos_chan_make(int64_t, 2);
+	gos_test_until_waiting(go(sender, 4), "chan send");
+	expect(gos_chan_recv(c, NULL));
+	expect_eq(recv_int(results), 4);
+	bool open = false;
+	gos_test_until_waiting(go(sender, 5), "chan send");
+	expect(gos_chan_try_recv(c, NULL, &open));
+	expect(open);
+}
+
+static void dropper(void)
+{
+	expect(gos_chan_recv(c, NULL));
+	expect(!gos_chan_recv(c, NULL));
+	send_int(results, 1);
+}
+
+GOS_TEST(chan_waiting_receiver_without_a_place)
+{
+	c = gos_chan_make(int64_t, 0);
+	results = gos_chan_make(int64_t, 1);
+	uint64_t g = go(dropper);
+	gos_test_until_waiting(g, "chan receive");
+	send_int(c, 1);
+	gos_test_until_waiting(g, "chan receive");
+	gos_chan_close(c);
+	expect_eq(recv_int(results), 1);
+}
+
+GOS_TEST(chan_try_operations_never_wait)
+{
+	int64_t v = 42;
+	bool open = false;
+	c = gos_chan_make(int64_t, 0);
+	results = gos_chan_make(int64_t, 10);
+	expect(!gos_chan_try_send(c, &v));
+	expect(!gos_chan_try_recv(c, &v, &open));
+	expect_eq(v, 42);
+	expect(!gos_chan_try_recv(c, &v, NULL));
+
+	gos_test_until_waiting(go(receiver, 1), "chan receive");
+	expect(gos_chan_try_send(c, &v));
+	expect(!gos_chan_try_send(c, &v));
+	expect_eq(recv_int(results), 1042);
+
+	gos_test_until_waiting(go(sender, 8), "chan send");
+	expect(gos_chan_try_recv(c, &v, &open));
+	expect(open);
+	expect_eq(v, 8);
+	expect(!gos_chan_try_recv(c, &v, &open));
+
+	c = gos_chan_make(int64_t, 2);
+	for (v = 0; v < 2; v++)
+		expect(gos_chan_try_send(c, &v));
+	expect(!gos_chan_try_send(c, &v));
+	for (int i = 0; i < 2; i++) {
+		expect(gos_chan_try_recv(c, &v, &open));
+		expect(open);
+		expect_eq(v, i);
+	}
+	expect(!gos_chan_try_recv(c, &v, &open));
+}
+
+GOS_TEST(chan_nil_is_never_ready)
+{
+	int64_t v = 1;
+	bool open;
+	expect(!gos_chan_try_send(NULL, &v));
+	expect(!gos_chan_try_recv(NULL, &v, &open));
+	gos_chan_free(NULL);
+}
+
+static void nil_sender(void)
+{
+	send_int(NULL, 1);
+	expect(!"a send on NULL came back");
+}
+
+static void nil_receiver(void)
+{
+	gos_chan_recv(NULL, NULL);
+	expect(!"a receive on NULL came back");
+}
+
+GOS_TEST(chan_nil_blocks_for_ever)
+{
+	uint64_t s = go(nil_sender), r = go(nil_receiver);
+	gos_test_until_waiting(s, "chan send (nil chan)");
+	gos_test_until_waiting(r, "chan receive (nil chan)");
+	gos_sleep(5 * GOS_MS);
+	gos_test_until_waiting(s, "chan send (nil chan)");
+	gos_test_until_waiting(r, "chan receive (nil chan)");
+}
+
+/* ---- elements of any size ---- */
+
+#define BIG 4096
+
+static void fill(unsigned char *p, size_t size, unsigned n)
+{
+	for (size_t i = 0; i < size; i++)
+		p[i] = (unsigned char)(n * 31 + i * 7);
+}
+
+static bool filled(const unsigned char *p, size_t size, unsigned n)
+{
+	for (size_t i = 0; i < size; i++)
+		if (p[i] != (unsigned char)(n * 31 + i * 7))
+			return false;
+	return true;
+}
+
+static void send_filled(gos_chan *to, size_t size, int count)
+{
+	unsigned char elem[BIG];
+	for (int i = 0; i < count; i++) {
+		fill(elem, size, (unsigned)i);
+		gos_chan_send(to, elem);
+	}
+	gos_chan_close(to);
+}
+
+static void elements_of(size_t size)
+{
+	unsigned char *got = malloc(size + 16);
+	for (size_t capacity = 0; capacity < 4; capacity++) {
+		gos_chan *k = gos_chan_make_at(size, capacity, "test", __FILE__, __LINE__);
+		go(send_filled, k, size, 200);
+		for (int i = 0; i < 200; i++) {
+			memset(got, 0xee, size + 16);
+			expect(gos_chan_recv(k, got));
+			expect(filled(got, size, (unsigned)i));
+			for (size_t j = 0; j < 16; j++)
+				expect_eq(got[size + j], 0xee); /* not a byte more */
+		}
+		memset(got, 0xee, size + 16);
+		expect(!gos_chan_recv(k, got));
+		for (size_t j = 0; j < size; j++)
+			expect_eq(got[j], 0);
+		expect_eq(got[size], 0xee);
+		gos_chan_free(k);
+	}
+	free(got);
+}
+
+GOS_TEST(chan_elements_of_0_bytes) { elements_of(0); }
+GOS_TEST(chan_elements_of_1_byte) { elements_of(1); }
+GOS_TEST(chan_elements_of_8_bytes) { elements_of(8); }
+GOS_TEST(chan_elements_of_24_bytes) { elements_of(24); }
+GOS_TEST(chan_elements_of_4096_bytes) { elements_of(4096); }
+
+GOS_TEST(chan_empty_elements_are_counted)
+{
+	struct nothing {
+	};
+	gos_chan *k = gos_chan_make_at(0, 3, "struct nothing", __FILE__, __LINE__);
+	char place = 'x';
+	for (int i = 0; i < 3; i++)
+		expect(gos_chan_try_send(k, &place));
+	expect(!gos_chan_try_send(k, &place));
+	expect_eq(gos_chan_len(k), 3);
+	for (int i = 0; i < 3; i++)
+		expect(gos_chan_recv(k, &place));
+	expect_eq(place, 'x');
+}
+
+/* ---- memory ---- */
+
+GOS_TEST(chan_freed_ones_are_used_again)
+{
+	gos_chan *first = gos_chan_make(int64_t, 4);
+	send_int(first, 1);
+	gos_chan_close(first);
+	gos_chan_free(first);
+	for (int i = 0; i < 1000; i++) {
+		gos_chan *k = gos_chan_make(char, 1);
+		char v = (char)i, w = 0;
+		expect_eq(gos_chan_len(k), 0);
+		gos_chan_send(k, &v);
+		expect(gos_chan_recv(k, &w));
+		expect_eq(v, w);
+		gos_chan_free(k);
+	}
+	/* No more memory than one at a time needs. */
+	gos_chan *k = gos_chan_make(int64_t, 4);
+	expect(k == first);
+}
+
+GOS_TEST(chan_many_at_once)
+{
+	enum { N = 20000 };
+	static gos_chan *all[N];
+	for (int i = 0; i < N; i++) {
+		all[i] = gos_chan_make(int, 1);
+		gos_chan_send(all[i], &i);
+	}
+	for (int i = 0; i < N; i++) {
+		int v = -1;
+		expect(gos_chan_recv(all[i], &v));
+		expect_eq(v, i);
+		gos_chan_free(all[i]);
+	}
+}
+
+/* The receiver may free the channel while the sender or closer is still on its way out of the call. */
+static void send_one(gos_chan *k)
+{
+	int64_t v = 3;
+	gos_chan_send(k, &v);
+}
+
+GOS_TEST(chan_may_be_freed_by_who_got_the_last_value)
+{
+	for (int i = 0; i < 20000; i++) {
+		gos_chan *k = gos_chan_make(int64_t, i & 1);
+		go(send_one, k);
+		expect_eq(recv_int(k), 3);
+		gos_chan_free(k);
+	}
+}
+
+static void close_it(gos_chan *k)
+{
+	gos_chan_close(k);
+}
+
+GOS_TEST(chan_may_be_freed_by_who_saw_it_closed)
+{
+	for (int i = 0; i < 20000; i++) {
+		gos_chan *k = gos_chan_make(int64_t, 0);
+		go(close_it, k);
+		expect(!gos_chan_recv(k, NULL));
+		gos_chan_free(k);
+	}
+}
+
+/* ---- many to many ---- */
+
+static int64_t total;
+
+static void produce(int64_t from, int64_t n, gos_waitgroup *wg)
+{
+	for (int64_t i = 0; i < n; i++)
+		send_int(c, from + i);
+	gos_waitgroup_done(wg);
+}
+
+static void consume(gos_waitgroup *wg)
+{
+	int64_t v, sum = 0;
+	while (gos_chan_recv(c, &v))
+		sum += v;
+	__atomic_add_fetch(&total, sum, __ATOMIC_SEQ_CST);
+	gos_waitgroup_done(wg);
+}
+
+static void many_to_many(size_t capacity)
+{
+	enum { PRODUCERS = 8, CONSUMERS = 5, EACH = 20000 };
+	gos_waitgroup sent = {0}, received = {0};
+	c = gos_chan_make(int64_t, capacity);
+	total = 0;
+	gos_waitgroup_add(&sent, PRODUCERS);
+	gos_waitgroup_add(&received, CONSUMERS);
+	for (int i = 0; i < PRODUCERS; i++)
+		go(produce, i * EACH, EACH, &sent);
+	for (int i = 0; i < CONSUMERS; i++)
+		go(consume, &received);
+	gos_waitgroup_wait(&sent);
+	gos_chan_close(c);
+	gos_waitgroup_wait(&received);
+	int64_t n = PRODUCERS * EACH;
+	expect_eq(total, n * (n - 1) / 2);
+}
+
+GOS_TEST(chan_many_to_many_unbuffered) { many_to_many(0); }
+GOS_TEST(chan_many_to_many_buffer_of_1) { many_to_many(1); }
+GOS_TEST(chan_many_to_many_buffer_of_128) { many_to_many(128); }
+
+/* ---- deaths ---- */
+
+static void send_on_closed(void)
+{
+	c = gos_chan_make(int64_t, 1);
+	gos_chan_close(c);
+	send_int(c, 1);
+}
+
+static void try_send_on_closed(void)
+{
+	int64_t v = 1;
+	c = gos_chan_make(int64_t, 0);
+	gos_chan_close(c);
+	gos_chan_try_send(c, &v);
+}
+
+static void close_under_waiting_sender(void)
+{
+	c = gos_chan_make(int64_t, 0);
+	gos_test_until_waiting(go(sender, 1), "chan send");
+	gos_chan_close(c);
+	gos_sleep(5 * GOS_S);
+}
+
+static void close_twice(void)
+{
+	c = gos_chan_make(int64_t, 0);
+	gos_chan_close(c);
+	gos_chan_close(c);
+}
+
+static void close_nil(void)
+{
+	gos_chan_close(NULL);
+}
+
+static void free_under_waiting_receiver(void)
+{
+	c = gos_chan_make(int64_t, 0);
+	gos_test_until_waiting(go(receiver, 1), "chan receive");
+	gos_chan_free(c);
+}
+
+static void free_under_waiting_sender(void)
+{
+	c = gos_chan_make(int64_t, 0);
+	gos_test_until_waiting(go(sender, 1), "chan send");
+	gos_chan_free(c);
+}
+
+static void free_twice(void)
+{
+	c = gos_chan_make(int64_t, 0);
+	gos_chan_free(c);
+	gos_chan_free(c);
+}
+
+static void send_on_freed(void)
+{
+	c = gos_chan_make(int64_t, 1);
+	gos_chan_free(c);
+	send_int(c, 1);
+}
+
+static void receive_from_freed(void)
+{
+	c = gos_chan_make(int64_t, 1);
+	send_int(c, 1);
+	gos_chan_free(c);
+	recv_int(c);
+}
+
+static void close_freed(void)
+{
+	c = gos_chan_make(int64_t, 1);
+	gos_chan_free(c);
+	gos_chan_close(c);
+}
+
+static void too_big(void)
+{
+	gos_chan_make_at(1 << 20, SIZE_MAX / 2, "much", __FILE__, __LINE__);
+}
+
+static void send_without_runtime(void)
+{
+	gos_chan_send(NULL, NULL);
+}
+
+static const struct gos_death deaths[] = {
+	{"send_on_closed", send_on_closed, 2, {"panic: send on closed channel", "goroutine 1 [running]:"}},
+	{"try_send_on_closed", try_send_on_closed, 2, {"panic: send on closed channel", "goroutine 1 [running]:"}},
+	{"close_under_waiting_sender", close_under_waiting_sender, 2, {"panic: send on closed channel", "[running]:"}},
+	{"close_twice", close_twice, 2, {"panic: close of closed channel", "goroutine 1 [running]:"}},
+	{"close_nil", close_nil, 2, {"panic: close of nil channel", "goroutine 1 [running]:"}},
+	{"free_under_waiting_receiver", free_under_waiting_receiver, 2, {"panic: free of a channel on which goroutines wait"}},
+	{"free_under_waiting_sender", free_under_waiting_sender, 2, {"panic: free of a channel on which goroutines wait"}},
+	{"free_twice", free_twice, 2, {"panic: free of a freed channel"}},
+	{"send_on_freed", send_on_freed, 2, {"panic: send on freed channel"}},
+	{"receive_from_freed", receive_from_freed, 2, {"panic: receive from freed channel"}},
+	{"close_freed", close_freed, 2, {"panic: close of freed channel"}},
+	{"too_big", too_big, 2, {"panic: gos_chan_make: "}},
+	{"send_without_runtime", send_without_runtime, 2, {"called before gos_run"}, .plain = true},
+};
+GOS_DEATHS(deaths)

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: a test that fails is seen to fail, on whatever goroutine or thread it does; else the other tests here mean nothing.
+ * Method: run the tests of tests/support/failing.c, which must fail, and read what Check says of them.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "gos_test.h"
+
+static const struct {
+	const char *name;
+	bool passes;
+	const char *says[4];
+} rows[] = {
+	{"passes", true, {"100%"}},
+	{"fails_on_goroutine_1", false, {"repeat: CK_RUN_CASE=fails_on_goroutine_1 ", ":F:", "1 + 1 == 3 (goroutine 1)"}},
+	{"fails_on_another_goroutine", false, {":F:", "6 * 7 == 41: 42 == 41 (goroutine "}},
+	{"ck_assert_fails_on_another_goroutine", false, {":F:", "6 * 7 == 42, 40 == 40"}},
+	{"fails_on_a_foreign_thread", false, {":F:", "2 < 1: 2 < 1 (goroutine 0)"}},
+	{"fails_on_a_small_stack", false, {":F:", "42 == 41"}},
+	{"never_ends", false, {"never_ends has not ended after 1 s; its goroutines:", "repeat: ", ":F:", "has not ended"}},
+	{"plain_never_ends", false, {":F:", "plain_never_ends has not ended after 1 s"}},
+	{"leaves_the_process", false, {":E:", "Early exit"}},
+	{"is_killed", false, {":E:", "signal 9"}},
+	{"panics", false, {"panic: with 5", ":E:"}},
+};
+
+PLAIN_TEST_WITHIN(failing_tests_fail, 60)
+{
+	static char said[64 * 1024];
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char which[100];
+		snprintf(which, sizeof which, "CK_RUN_CASE=%s", rows[i].name);
+		char *const argv[] = {FAILING, NULL};
+		int status = gos_test_spawn(argv, which, said, sizeof said, 30 * GOS_TEST_SLOW);
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != (rows[i].passes ? 0 : 1))
+			ck_abort_msg("%s: wait status %#x; it said:\n%s", rows[i].name, status, said);
+		for (int j = 0; j < 4 && rows[i].says[j] != NULL; j++)
+			if (strstr(said, rows[i].says[j]) == NULL)
+				ck_abort_msg("%s: \"%s\" is not in what it said:\n%s", rows[i].name, rows[i].says[j], said);
+	}
+}
