@@ -209,7 +209,7 @@ int gos_close(int fd)
 struct lookup {
 	const char *host, *port;
 	struct addrinfo hints, *found;
-	int error;
+	int error, errno_value; /* getaddrinfo's; errno of the thread that called it */
 };
 
 static void lookup(struct lookup *l)
@@ -220,6 +220,7 @@ static void lookup(struct lookup *l)
 		l->hints.ai_flags &= ~AI_NUMERICHOST;
 		l->error = getaddrinfo(l->host, l->port, &l->hints, &l->found);
 	}
+	l->errno_value = errno;
 }
 
 /* On g0, whose stack is a thread's: the resolver wants more than a goroutine has. */
@@ -281,7 +282,7 @@ static int resolve(const char *host_port, int flags, struct addrinfo **found, vo
 	case EAI_AGAIN:
 		return -EAGAIN;
 	case EAI_SYSTEM:
-		return errno != 0 ? -errno : -EIO;
+		return l.errno_value != 0 ? -l.errno_value : -EIO;
 	default:
 		return -ENOENT;
 	}

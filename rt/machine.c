@@ -17,11 +17,15 @@
 
 #include "crash.h"
 #include "dump.h"
+#include "netpoll.h"
 #include "schedule.h"
 #include "slab.h"
 #include "throw.h"
+#include "timers.h"
 
 __thread struct gos_m *rt_tls_m __attribute__((tls_model("initial-exec")));
+
+static sigset_t m_mask; /* of the thread that called gos_run: Ms are made by threads that block more */
 
 static void *m_main(void *arg)
 {
@@ -58,10 +62,10 @@ static void m_start_thread(struct gos_m *mp)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	/* The new thread has this one's mask; but a thread that is being made is no place for a handler. */
+	/* A thread that is being made is no place for a handler. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_setsigmask_np(&attr, &old);
+	pthread_attr_setsigmask_np(&attr, &m_mask);
 	int error = pthread_create(&thread, &attr, m_main, mp);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
@@ -71,6 +75,7 @@ static void m_start_thread(struct gos_m *mp)
 
 void rt_m_start_first(struct gos_p *pp)
 {
+	pthread_sigmask(SIG_SETMASK, NULL, &m_mask);
 	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
 	struct gos_m *mp = m_new();
 	rt_unlock(&rt_sched.lock);
@@ -113,6 +118,16 @@ RT_NOINLINE void rt_wake(void)
 		rt_note_wake(&mp->note);
 }
 
+void rt_check_dead(void)
+{
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	bool dead = rt_sched.idle_m_count == gos_runtime.mcount && rt_sched.globq_size == 0 && gos_runtime.state == 1 &&
+	            rt_load_seq_cst(&rt_sched.polling) == 0 && rt_netpoll_waiters() == 0 && rt_timers_first_of_all() == INT64_MAX;
+	rt_unlock(&rt_sched.lock);
+	if (dead)
+		rt_report_deadlock();
+}
+
 void rt_m_stop(struct gos_m *mp)
 {
 	rt_note_clear(&mp->note);
@@ -120,12 +135,9 @@ void rt_m_stop(struct gos_m *mp)
 	mp->link = rt_sched.idle_ms;
 	rt_sched.idle_ms = mp;
 	mp->asleep = 1;
-	/* All asleep, nobody waits in the netpoller, no work: nothing can ever happen again. */
-	bool dead = ++rt_sched.idle_m_count == gos_runtime.mcount && rt_sched.globq_size == 0 && gos_runtime.state == 1 &&
-	            rt_load_relaxed(&rt_sched.polling) == 0;
+	rt_sched.idle_m_count++;
 	rt_unlock(&rt_sched.lock);
-	if (dead)
-		rt_report_deadlock();
+	rt_check_dead();
 	rt_note_sleep(&mp->note, -1);
 	rt_clock_refresh();
 	struct gos_p *pp = mp->next_p;

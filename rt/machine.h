@@ -30,7 +30,7 @@ struct rt_sched {
 	uint32_t globq_size __attribute__((aligned(RT_CACHE_LINE))); /* Sync: atomic, written under lock */
 	uint32_t idle_p_count;      /* likewise */
 	uint32_t spinning;          /* Ms that look for work. Sync: atomic */
-	uint32_t polling;           /* 1 while an M is blocked in the netpoller. Sync: atomic */
+	uint32_t polling;           /* 1 while a thread is in the netpoller, or holds what it returned. Sync: atomic */
 	int64_t poll_until;         /* until when, while polling. Sync: atomic */
 	int64_t last_poll;          /* coarse time of the last look at the netpoller. Sync: atomic */
 	int64_t wake_not_before;    /* waking workers for local work did not pay lately: coarse time. Sync: atomic */
@@ -61,6 +61,8 @@ struct gos_g *rt_globq_get(struct gos_p *pp);
 
 /* Wakes or makes an M for an idle P, if there is one and nobody looks for work already. Any thread. */
 void rt_wake(void);
+/* Ends the program when nothing can ever happen again: all Ms asleep, nobody in the netpoller, no work, no timer, no descriptor waited on. Any thread. */
+void rt_check_dead(void);
 /* Sleeps until somebody hands over a P. Called on g0, without a P. */
 void rt_m_stop(struct gos_m *mp);
 /* The first M, with a P in whose queue goroutine 1 stands. From gos_run. */
@@ -79,6 +81,16 @@ RT_INLINE void rt_wake_hint(void)
 	if (rt_load_relaxed(&rt_sched.wake_not_before) > rt_load_relaxed(&gos_runtime.now))
 		return;
 	rt_wake();
+}
+
+/* A 32-bit random number; xorshift, Marsaglia 2003. Owner P only. */
+RT_INLINE uint32_t rt_random(struct gos_p *pp)
+{
+	uint32_t x = pp->random;
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return pp->random = x;
 }
 
 /* The coarse clock is set to the exact one, which is returned. Any thread. */

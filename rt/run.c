@@ -105,7 +105,9 @@ int gos_procs(int n)
 	rt_m_of_goroutine();
 	if (n <= 0)
 		return (int)rt_load_relaxed(&rt_sched.nprocs);
-	return (int)rt_procs_set((uint32_t)n);
+	int before = (int)rt_procs_set((uint32_t)n);
+	rt_wake(); /* more Ps may find more work; the search goes on from one worker to the next */
+	return before;
 }
 
 void gos_set_name(const char *format, ...)

@@ -105,16 +105,12 @@ static void run_due_timers(struct gos_m *mp, struct gos_p *pp, int64_t now)
 		rt_inject(mp, rt_timers_run(pp, now));
 }
 
-static int64_t first_timer_of_all(void)
+static void run_all_due_timers(struct gos_m *mp)
 {
-	int64_t first = INT64_MAX;
+	int64_t now = rt_load_relaxed(&gos_runtime.now);
 	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
-	for (uint32_t i = 0; i < n; i++) {
-		int64_t when = rt_timers_first(gos_runtime.ps[i]);
-		if (when < first)
-			first = when;
-	}
-	return first;
+	for (uint32_t i = 0; i < n; i++)
+		run_due_timers(mp, gos_runtime.ps[i], now);
 }
 
 static void poll_without_waiting(struct gos_m *mp)
@@ -123,15 +119,6 @@ static void poll_without_waiting(struct gos_m *mp)
 		return;
 	rt_store_relaxed(&rt_sched.last_poll, rt_load_relaxed(&gos_runtime.now));
 	rt_inject(mp, rt_netpoll(0));
-}
-
-static uint32_t xorshift(struct gos_p *pp)
-{
-	uint32_t x = pp->random;
-	x ^= x << 13;
-	x ^= x >> 17;
-	x ^= x << 5;
-	return pp->random = x;
 }
 
 /* Has `victim` not switched for some microseconds? Then what stands alone in its queue is not about to be run. */
@@ -149,13 +136,14 @@ static struct gos_g *steal(struct gos_m *mp)
 	struct gos_p *pp = mp->p;
 
 	for (int round = 0; round < SPIN_ROUNDS; round++) {
-		uint32_t n = rt_load_acquire(&gos_runtime.pcount), start = xorshift(pp);
+		uint32_t n = rt_load_acquire(&gos_runtime.pcount), start = rt_random(pp);
 		bool patient = round % 4 == 3;
-		int64_t now = round % 8 == 0 ? rt_clock_refresh() : 0;
+		if (round % 8 == 7) {
+			rt_clock_refresh();
+			run_all_due_timers(mp);
+		}
 		for (uint32_t i = 0; i < n; i++) {
 			struct gos_p *victim = gos_runtime.ps[(start + i) % n];
-			if (now != 0)
-				run_due_timers(mp, victim, now);
 			if (victim == pp)
 				continue;
 			struct gos_g *gp = rt_runq_steal(pp, victim, false);
@@ -233,40 +221,53 @@ static bool acquire_idle(struct gos_m *mp)
 	return true;
 }
 
+static bool something_to_wait_for(void)
+{
+	return rt_netpoll_waiters() != 0 || rt_timers_first_of_all() != INT64_MAX;
+}
+
 /* Step 6, the netpoller. True when mp has a P again. */
 static bool wait_in_netpoller(struct gos_m *mp)
 {
-	if (!rt_cas(&rt_sched.polling, 0u, 1u)) {
-		/* Somebody waits already. If he does not know of a timer that is due before he wakes, tell him: pairs with the second look below. */
-		rt_fence();
-		int64_t until = rt_load_seq_cst(&rt_sched.poll_until);
-		if (until == 0 || first_timer_of_all() < until)
-			rt_netpoll_break();
-		return false;
-	}
-	int64_t until = first_timer_of_all();
+	int64_t until;
+
 	for (;;) {
-		rt_exchange(&rt_sched.poll_until, until);
-		int64_t again = first_timer_of_all();
-		if (again >= until)
+		if (!rt_cas(&rt_sched.polling, 0u, 1u)) {
+			/* Somebody waits already. If he does not know of a timer that is due before he wakes, tell him: pairs with
+			 * his second look at the timers. That a descriptor is waited on, he finds when he gives up `polling`. */
+			until = rt_load_seq_cst(&rt_sched.poll_until);
+			if (until == 0 || rt_timers_first_of_all() < until)
+				rt_netpoll_break();
+			return false;
+		}
+		until = rt_timers_first_of_all();
+		for (;;) {
+			rt_exchange(&rt_sched.poll_until, until);
+			int64_t again = rt_timers_first_of_all();
+			if (again >= until)
+				break;
+			until = again;
+		}
+		if (until != INT64_MAX || rt_netpoll_waiters() != 0)
 			break;
-		until = again;
-	}
-	if (until == INT64_MAX && rt_netpoll_waiters() == 0) {
+		/* Nothing to wait for: give it up, and look again, for those who meanwhile found it taken. */
 		rt_store_relaxed(&rt_sched.poll_until, (int64_t)0);
 		rt_exchange(&rt_sched.polling, 0u);
-		return false;
+		if (!something_to_wait_for())
+			return false;
 	}
+
 	int64_t now = rt_now(), wait = -1;
 	if (until != INT64_MAX)
 		wait = until > now ? until - now : 0;
 	struct gos_g *list = rt_netpoll(wait);
 	rt_store_relaxed(&rt_sched.last_poll, rt_clock_refresh());
 	rt_store_relaxed(&rt_sched.poll_until, (int64_t)0);
-	rt_exchange(&rt_sched.polling, 0u);
 	bool got = acquire_idle(mp);
 	rt_inject(mp, list);
-	return got;
+	rt_exchange(&rt_sched.polling, 0u);
+	/* Who gave up his P in the meantime found the netpoller taken, and sleeps: go on in his place. */
+	return got || (something_to_wait_for() && acquire_idle(mp));
 }
 
 /* The app has returned: nothing runs any more. */
@@ -305,6 +306,7 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 			if (gp == NULL)
 				gp = rt_globq_get(pp);
 			if (gp == NULL) {
+				run_all_due_timers(mp);
 				poll_without_waiting(mp);
 				gp = rt_runq_get(pp);
 			}

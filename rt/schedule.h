@@ -38,6 +38,10 @@ RT_INLINE struct gos_m *rt_m_of_goroutine(void)
 /* The next goroutine by the short road; NULL: take the long one. Owner P only. */
 RT_INLINE struct gos_g *rt_next(struct gos_p *pp)
 {
+#if GOS_CHECK >= 2 /* take the long road often, to make rare orders common */
+	if (rt_random(pp) % 8 == 0)
+		pp->ticks_left = 0;
+#endif
 	if (rt_unlikely(--pp->ticks_left <= 0))
 		return NULL;
 	return rt_runq_get(pp);

@@ -59,12 +59,7 @@ static void select_commit(struct gos_g *gp, void *arg)
 
 static uint32_t random_below(struct gos_p *pp, uint32_t n)
 {
-	uint32_t x = pp->random;
-	x ^= x << 13;
-	x ^= x >> 17;
-	x ^= x << 5;
-	pp->random = x;
-	return (uint32_t)((uint64_t)x * n >> 32);
+	return (uint32_t)((uint64_t)rt_random(pp) * n >> 32);
 }
 
 static void make_order(struct gos_p *pp, const struct gos_case *cases, int n, struct order *o)

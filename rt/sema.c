@@ -159,15 +159,6 @@ static struct gos_sudog *dequeue(struct root *r, const uint32_t *addr)
 
 /* ---- acquire and release ---- */
 
-static uint32_t random32(struct gos_p *pp)
-{
-	uint32_t x = pp->random;
-	x ^= x << 13;
-	x ^= x >> 17;
-	x ^= x << 5;
-	return pp->random = x;
-}
-
 void rt_sema_acquire(uint32_t *addr, bool front, enum gos_reason reason, void *object, void *pc)
 {
 	struct gos_m *mp = rt_m_of_goroutine();
@@ -189,7 +180,7 @@ void rt_sema_acquire(uint32_t *addr, bool front, enum gos_reason reason, void *o
 		sg->obj = object;
 		sg->is_select = 0;
 		sg->success = false;
-		enqueue(r, sg, addr, front, random32(mp->p));
+		enqueue(r, sg, addr, front, rt_random(mp->p));
 		gp->waiting = sg;
 		mp = rt_park(mp, &r->lock, NULL, NULL, reason, object, pc);
 		if (sg->success || try_acquire(addr)) /* success: the unit was handed over */

@@ -89,6 +89,19 @@ static uint32_t unneeded(void)
 	return n;
 }
 
+/* What it finds is nobody's until it is in the global queue: `polling` says so to rt_check_dead, which is then asked again. */
+static void poll(int64_t now)
+{
+	if (!rt_cas(&rt_sched.polling, 0u, 1u))
+		return;
+	rt_store_relaxed(&rt_sched.last_poll, now);
+	rt_inject(NULL, rt_netpoll(0));
+	rt_exchange(&rt_sched.polling, 0u);
+	if ((rt_netpoll_waiters() != 0 || rt_timers_first_of_all() != INT64_MAX) && rt_load_relaxed(&rt_sched.idle_p_count) != 0)
+		rt_wake(); /* a worker that found the netpoller taken has gone to sleep: one must wait in it */
+	rt_check_dead();
+}
+
 static void *sysmon(void *arg)
 {
 	int64_t sleep_ns = BUSY_SLEEP_NS, counted = rt_now();
@@ -108,11 +121,8 @@ static void *sysmon(void *arg)
 		}
 		if (idle != 0 && work_is_stuck(now))
 			rt_wake();
-		if (rt_netpoll_waiters() != 0 && !rt_load_relaxed(&rt_sched.polling) &&
-		    now - rt_load_relaxed(&rt_sched.last_poll) > POLL_LATE_NS) {
-			rt_store_relaxed(&rt_sched.last_poll, now);
-			rt_inject(NULL, rt_netpoll(0));
-		}
+		if (rt_netpoll_waiters() != 0 && now - rt_load_relaxed(&rt_sched.last_poll) > POLL_LATE_NS)
+			poll(now);
 		if (now - counted > SCAVENGE_NS) {
 			discard = unneeded();
 			counted = now;

@@ -28,6 +28,19 @@ static inline int64_t rt_timers_first(const struct gos_p *pp)
 	return rt_load_relaxed(&pp->timer_first);
 }
 
+/* The same, over all Ps. */
+static inline int64_t rt_timers_first_of_all(void)
+{
+	int64_t first = INT64_MAX;
+	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
+	for (uint32_t i = 0; i < n; i++) {
+		int64_t when = rt_timers_first(gos_runtime.ps[i]);
+		if (when < first)
+			first = when;
+	}
+	return first;
+}
+
 /* Calls the functions of pp's due timers; returns the goroutines that they want made ready, linked by ->link, oldest first. Any M. */
 struct gos_g *rt_timers_run(struct gos_p *pp, int64_t now);
 
