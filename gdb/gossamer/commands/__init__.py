@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""What a user types. Only this folder, printers/ and functions/ print; each command is one file."""
+
+import gdb
+
+from .. import model, places, target, unwind
+from ..abi import Trouble
+
+
+class Command(gdb.Command):
+    """A command whose every failure is one sentence: run() may raise Trouble, invoke() turns it into gdb's own error."""
+
+    name = None
+    category = gdb.COMMAND_STATUS
+    prefix = False
+
+    def __init__(self):
+        if self.prefix:
+            super().__init__(self.name, self.category, gdb.COMPLETE_NONE, True)
+        else:
+            super().__init__(self.name, self.category)
+
+    def invoke(self, argument, from_tty):
+        guarded(self.run, argument)
+
+
+def guarded(run, *arguments):
+    """run(*arguments), where whatever goes wrong reaches the user as a sentence and never as a Python traceback."""
+    try:
+        return run(*arguments)
+    except gdb.GdbError:
+        raise
+    except Trouble as trouble:
+        raise gdb.GdbError(str(trouble)) from None
+    except gdb.MemoryError as error:
+        raise gdb.GdbError("the process's memory is not what its runtime describes: %s" % error) from None
+    except gdb.error as error:
+        raise gdb.GdbError(str(error)) from None
+    except Exception as error:  # a fault of this package: one line, so that gdb's session goes on undisturbed
+        raise gdb.GdbError("gossamer: internal fault (%s: %s); 'set python print-stack full' does not help, please report it"
+                           % (type(error).__name__, error)) from None
+
+
+def runtime():
+    """The runtime of what gdb looks at, or a sentence why there is none."""
+    if not target.alive():
+        raise Trouble("nothing to look at: no process runs under gdb, and no core is loaded")
+    root = target.find_root()
+    if root is None:
+        raise Trouble("this program has no Gossamer runtime (neither the symbol gos_runtime nor a .note.gos), or it is not loaded yet")
+    rt = model.Runtime(target.read, root)
+    if rt.state == 0:
+        raise Trouble("the Gossamer runtime has not started: the program has not called gos_run yet")
+    return rt
+
+
+class View:
+    """What a command sees of one moment: the runtime, its threads, and who stands on which."""
+
+    def __init__(self, rt=None):
+        self.rt = rt or runtime()
+        self.registers = target.registers(self.rt.abi.machine)
+        self.threads = target.threads(self.rt.abi.machine)
+        self.goroutines = []
+        self.on_thread = {}
+
+    def load(self):
+        """Reads every goroutine, in the order of their ids."""
+        self.goroutines = sorted(self.rt.goroutines(), key=lambda g: g.goid)
+        self.on_thread = self.rt.on_threads(self.goroutines, self.threads)
+        return self
+
+    def place_one(self, g):
+        """Finds out which thread, if any, one goroutine is on."""
+        self.on_thread.update(self.rt.on_threads([g], self.threads))
+        return self.on_thread.get(g.address)
+
+    def own_pcs(self):
+        return (self.rt.resume_pc, self.rt.trap_pc)
+
+    def find(self, goid):
+        g = self.rt.find(goid)
+        return g, self.place_one(g)
+
+    def standing_on(self):
+        """(G, Thread or None) that gdb stands on, or (None, None)."""
+        chosen = unwind.current()
+        if chosen is not None:
+            g = self.rt.goroutine_at(chosen.g.address)
+            return (g, None) if g.goid == chosen.goid else (None, None)
+        thread = gdb.selected_thread()
+        if thread is None:
+            return None, None
+        here = [t for t in self.threads if t.ptid == thread.ptid]
+        if not here:
+            return None, None
+        g = self.on_this_thread(here[0])
+        return (g, here[0]) if g is not None else (None, None)
+
+    def on_this_thread(self, thread):
+        """The G whose stack a thread is on: what its M says, if the stack's range agrees, else a search."""
+        for g in self.goroutines or self._guess(thread):
+            if self.rt.on_threads([g], [thread]):
+                return g
+        for g in self.rt.records():
+            if g.stack_lo <= thread.sp < g.stack_hi and g.goid:
+                return g
+        return None
+
+    def _guess(self, thread):
+        for m in self.rt.ms():
+            if m.tid == thread.tid and m.curg:
+                try:
+                    yield self.rt.goroutine_at(m.curg)
+                except Trouble:
+                    pass
+
+    def where(self, g):
+        """Place in the user's code where g stands."""
+        thread = self.on_thread.get(g.address)
+        if thread is not None:
+            return self._where_running(g, thread)
+        if self.rt.never_run(g):
+            return places.of_function(g.entry)
+        return places.after_call(g.wait_pc)
+
+    def _where_running(self, g, thread):
+        with target.keep_selection():
+            try:
+                target.switch_to(thread.ptid)
+                chosen = unwind.current()
+                frame = gdb.newest_frame()
+                if chosen is not None:  # the host shows another goroutine: its own frames are not to be had now
+                    return places.at(thread.pc)
+                return places.frame_place(places.user_frame(frame, g, self.own_pcs()))
+            except gdb.error:
+                return places.at(thread.pc)
+
+
+def parse_goid(text):
+    """A goroutine's id, as a number or as any expression of gdb's."""
+    if text.isdigit():
+        return int(text)
+    try:
+        return int(gdb.parse_and_eval(text))
+    except (gdb.error, ValueError, TypeError):
+        raise Trouble("'%s' is no goroutine's id" % text) from None
+
+
+def say(text=""):
+    gdb.write(text + "\n")
+
+
+def report_missing(rt):
+    """After a list: what of it could not be read."""
+    for sentence in rt.missing[:4]:
+        say("Incomplete: %s." % sentence)
+    if len(rt.missing) > 4:
+        say("Incomplete: %d more troubles of this kind." % (len(rt.missing) - 4))
+
+
+def register():
+    from . import catch, goroutine, hooks, info_channels, info_goroutine, info_goroutines
+
+    for module in (info_goroutines, info_goroutine, info_channels, goroutine, catch, hooks):
+        module.register()

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""'info goroutine N': everything known about one."""
+
+import gdb
+
+from .. import places, words
+from ..abi import Trouble
+from . import Command, View, parse_goid, report_missing, say
+from .info_goroutines import created
+
+
+class InfoGoroutine(Command):
+    """Show all that is known about one goroutine.
+Usage: info goroutine [ID]
+
+ID is its id, as 'info goroutines' shows it; without one, the goroutine that gdb
+stands on.
+
+Goroutine 7 "conn 3"
+  state     waiting, chan receive, for 3.2s
+  waits on  chan 0x7ffff01c0 (struct job, 0/4, made at srv.c:33)
+            waiting to receive: 7, 9, 12
+  where     serve at srv.c:41
+  created   accept_all at srv.c:77 by goroutine 1
+  entry     serve
+  stack     0x7ffff7d2f000..0x7ffff7d3f000, 464 bytes in use
+
+Who else waits on the same object is shown below it; for a mutex, its owner and
+where that one stands; for a select, each of its channels."""
+
+    name = "info goroutine"
+
+    def run(self, argument):
+        argv = gdb.string_to_argv(argument)
+        if len(argv) > 1:
+            raise Trouble("one id at a time; 'info goroutines %s' lists several" % argument)
+        view = View().load()
+        rt = view.rt
+        if argv:
+            goid = parse_goid(argv[0])
+            g = next((g for g in view.goroutines if g.goid == goid), None) or rt.find(goid)
+        else:
+            g, _ = view.standing_on()
+            if g is None:
+                raise Trouble("gdb stands on no goroutine; give an id, see 'info goroutines'")
+        _show(view, g)
+        report_missing(rt)
+
+
+def _show(view, g):
+    rt = view.rt
+    thread = view.on_thread.get(g.address)
+    say(words.named(g).capitalize() if not g.name[0] else "G" + words.named(g)[1:])
+    _line("state", words.state(rt, g, thread) + (", for %s" % words.duration(rt.waited(g)) if rt.waited(g) else ""))
+    for label, text in _waits(view, g):
+        _line(label, text)
+    _line("where", view.where(g).text)
+    creator = next((other for other in view.goroutines if other.goid == g.creator), None)
+    made = created(g)
+    if g.creator:
+        made = "%s by %s" % (places.after_call(g.create_pc).text, words.named(creator) if creator else "goroutine %d, which has ended" % g.creator)
+    _line("created", made)
+    _line("entry", places.of_function(g.entry).text)
+    _line("stack", _stack(view, g, thread))
+    _line("record", "struct gos_g at 0x%x" % g.address)
+
+
+def _line(label, text):
+    if text:
+        say("  %-8s  %s" % (label, text))
+
+
+def _stack(view, g, thread):
+    sp = thread.sp if thread else g.sched_sp
+    bounds = "0x%x..0x%x" % (g.stack_lo, g.stack_hi)
+    if not g.stack_lo <= sp <= g.stack_hi:
+        return "%s, but its saved stack pointer is 0x%x: the record is corrupt" % (bounds, sp) if not thread else bounds
+    return "%s, %s in use" % (bounds, words.count(g.stack_hi - sp, "byte"))
+
+
+def _waits(view, g):
+    """(label, text) of what g waits on and who else does."""
+    rt = view.rt
+    kind = rt.object_kind(g)
+    if not kind:
+        return
+    if kind == "SELECT":
+        yield from _select(rt, g)
+        return
+    yield "waits on", words.waits_on(rt, g)
+    if kind == "CHAN":
+        for label, text in _queues(rt, g.wait_obj):
+            yield "", "%s: %s" % (label, text)
+        return
+    if kind == "MUTEX":
+        try:
+            owner = rt.mutex(g.wait_obj).owner
+        except Trouble:
+            owner = 0
+        holder = next((other for other in view.goroutines if other.goid == owner), None)
+        if holder is not None:
+            yield "", "held by %s at %s" % (words.goroutine(rt, holder, view.on_thread.get(holder.address)), view.where(holder).text)
+    others = [other.goid for other in view.goroutines if other.wait_obj == g.wait_obj and other.goid != g.goid and rt.object_kind(other) == kind]
+    if others:
+        yield "", "also waiting on it: %s" % words.ids(others)
+
+
+def _select(rt, g):
+    yield "waits on", "a select of these channels"
+    try:
+        for case in rt.cases(g):
+            way = {1: "send to", 2: "receive from"}.get(case.case_dir, "use")
+            try:
+                what = words.channel(rt.channel(case.obj))
+            except Trouble as trouble:
+                what = "chan 0x%x (%s)" % (case.obj, trouble)
+            yield "", "%s %s" % (way, what)
+            for label, text in _queues(rt, case.obj, g.goid):
+                yield "", "  %s: %s" % (label, text)
+    except Trouble as trouble:
+        yield "", str(trouble)
+
+
+def _queues(rt, address, but=None):
+    """("waiting to receive", "7, 9") for each queue of a channel in which somebody stands."""
+    try:
+        c = rt.channel(address)
+    except Trouble:
+        return
+    for label, first in (("waiting to send", c.sendq), ("waiting to receive", c.recvq)):
+        goids, trouble = [], ""
+        try:
+            for sudog in rt.waiters(first):
+                if sudog.goid != but:
+                    goids.append(sudog.goid)
+        except Trouble as error:
+            trouble = " (%s)" % error
+        if goids or trouble:
+            yield label, words.ids(goids) + trouble
+
+
+def register():
+    InfoGoroutine()

@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: MIT
+"""The runtime's objects as plain values: goroutines, channels, locks and who waits, each as a generator or a lookup.
+
+Everything that comes out of the process may be wrong: counts are held against what can be read, directories and queues
+against cycles and wild addresses, here and nowhere else. What could not be read is kept in `missing`, as sentences, beside
+what could. This module knows no gdb: it is handed a `read` that gives bytes or raises Trouble.
+"""
+
+import struct
+from bisect import bisect_left
+from collections import namedtuple
+
+from . import abi
+from .abi import Trouble, text_of
+
+_PAGE = 4096
+_QUEUE_MAX = 100_000  # waiters on one object that are followed
+_CASES_MAX = 65_536  # of one select
+_DIRECTORY_CHUNK = 512  # slab addresses a read
+_TEXT_MAX = 128
+
+_G_FIELDS = ("sched_sp", "seq", "status", "dbgmask", "reason", "goid", "stack_lo", "stack_hi", "wait_since", "wait_obj",
+             "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "name")
+_CHAN_FIELDS = ("live", "closed", "count", "capacity", "elem_size", "buffer", "recvx", "sendx", "recvq", "sendq", "elem_type", "file", "line")
+_SUDOG_FIELDS = ("g", "next", "waitlink", "elem", "obj", "case_dir", "is_select")
+
+Sudog = namedtuple("Sudog", "address g goid next waitlink elem obj case_dir is_select")
+
+
+class Chan(namedtuple("Chan", ("address",) + _CHAN_FIELDS)):
+    """struct gos_chan; elem_type and file are text already."""
+
+    __slots__ = ()
+
+    @property
+    def made_at(self):
+        return "%s:%d" % (self.file.rsplit("/", 1)[-1], self.line) if self.file else ""
+
+
+Mutex = namedtuple("Mutex", "address state owner")
+Pollfd = namedtuple("Pollfd", "address fd rg wg")
+M = namedtuple("M", "address id tid curg p spinning asleep")
+
+
+class Runtime:
+    """One look at a process's runtime. Read when a command begins and dropped when it ends: nothing here outlives a stop.
+
+    missing: what could not be read, as sentences, filled while the generators run.
+    """
+
+    def __init__(self, read, root):
+        self.read = read
+        self.root = root
+        self.abi = abi.parse(read, root)
+        self.missing = []
+        raw = bytes(read(root, self.abi.size("runtime")))
+        self._raw = raw
+        self.state = self._root_field("state")
+        self.now = self._root_field("now")
+        self.gcount = self._root_field("gcount")
+        self.resume_pc = self._root_field("resume_pc")
+        self.start_pc = self._root_field("start_pc")
+        self.trap_pc = self._root_field("trap_pc")
+        self.soft_guards = self._root_field("soft_guards")
+        self.hard_guards = self._root_field("hard_guards")
+        self.waiting = self.abi.state("WAITING")
+        self.running = (self.abi.state("RUNNING"), self.abi.state("SYSCALL"))
+        self.runnable = self.abi.state("RUNNABLE")
+        self.gone = (self.abi.state("IDLE"), self.abi.state("DEAD"))
+        self._g = _Reader(self.abi, "g", _G_FIELDS)
+        self._sudog = _Reader(self.abi, "sudog", _SUDOG_FIELDS)
+        self._chan = _Reader(self.abi, "chan", _CHAN_FIELDS)
+
+    def _root_field(self, name):
+        field = self.abi.field("runtime.%s" % name)
+        return int.from_bytes(self._raw[field.offset:field.offset + field.size], "little", signed=field.form == "i")
+
+    # ---- words ----
+
+    def state_word(self, g):
+        word = self.abi.states.get(g.status)
+        return word.text if word else "state %d?" % g.status
+
+    def reason_word(self, number):
+        word = self.abi.reasons.get(number)
+        return word.text if word else "reason %d?" % number
+
+    def object_kind(self, g):
+        """Symbol of what g.wait_obj points to: "CHAN", "SELECT", …; "" when g waits on nothing that has an address."""
+        reason = self.abi.reasons.get(g.reason)
+        if g.status != self.waiting or reason is None or g.wait_obj == 0:
+            return ""
+        kind = self.abi.objects.get(reason.object)
+        return kind.symbol if kind else ""
+
+    def waited(self, g):
+        """How long g has waited, in ns; 0 when it does not."""
+        if g.status != self.waiting or g.wait_since <= 0:
+            return 0
+        return max(0, self.now - g.wait_since)
+
+    def never_run(self, g):
+        return g.status == self.runnable and g.wait_pc == 0
+
+    # ---- goroutines ----
+
+    def slabs(self, directory, count, per_slab, item, what):
+        """Addresses of the slabs that hold `count` items, checked: (address, items in it)."""
+        wanted = (count + per_slab - 1) // per_slab
+        base = self._root_field(directory)
+        if base == 0 and wanted:
+            self.missing.append("the directory of %s has no address" % what)
+            return
+        seen = {}
+        for first in range(0, wanted, _DIRECTORY_CHUNK):
+            here = min(_DIRECTORY_CHUNK, wanted - first)
+            try:
+                entries = struct.unpack("<%dQ" % here, self.read(base + 8 * first, 8 * here))
+            except Trouble as trouble:
+                self.missing.append("the directory of %s is unreadable from slab %d on (%s): at most %d of %d records follow"
+                                    % (what, first, trouble, first * per_slab, count))
+                return
+            for index, address in enumerate(entries, first):
+                items = min(per_slab, count - index * per_slab)
+                if address == 0:
+                    self.missing.append("the runtime counts %d records of %s, but its directory ends after %d: the count or the directory is corrupt"
+                                        % (count, what, index * per_slab))
+                    return
+                if address in seen:
+                    self.missing.append("slab %d of %s is slab %d again (0x%x): the directory is corrupt" % (index, what, seen[address], address))
+                    continue
+                seen[address] = index
+                if address % 8 or address + items * item > 1 << 63:
+                    self.missing.append("slab %d of %s is said to be at 0x%x, which is no address of one: the directory is corrupt" % (index, what, address))
+                    continue
+                yield address, items
+
+    def _records(self, reader, directory, count, per_slab, what):
+        """Every record of the slabs, as tuples that end in their own address."""
+        for address, items in self.slabs(directory, count, per_slab, reader.size, what):
+            try:
+                raw = self.read(address, items * reader.size)
+            except Trouble:
+                yield from self._broken(reader, address, items, what)
+                continue
+            yield from reader.each(raw, address)
+
+    def _broken(self, reader, address, items, what):
+        """A slab of which a part cannot be read (a truncated core): the records that lie in readable pages."""
+        lost = items
+        end = address + items * reader.size
+        page = address
+        pages = {}
+        while page < end:
+            stop = min(end, (page // _PAGE + 1) * _PAGE)
+            try:
+                pages[page // _PAGE] = bytes(self.read(page, stop - page))
+            except Trouble:
+                pass
+            page = stop
+        for at in range(address, end, reader.size):
+            first, last = at // _PAGE, (at + reader.size - 1) // _PAGE
+            if all(number in pages for number in range(first, last + 1)):
+                raw = b"".join(pages[number] for number in range(first, last + 1))
+                skip = at - max(first * _PAGE, address)
+                lost -= 1
+                yield reader.one(raw[skip:skip + reader.size], at)
+        if lost:
+            self.missing.append("%d records of %s at 0x%x could not be read%s" % (lost, what, address, "" if lost < items else ": nothing is there"))
+
+    def records(self):
+        """Every G of allgs, ended and unused ones too: Iterator[G]."""
+        return self._records(self._g, "gslabs", self.gcount, self.abi.const("g_per_slab", high=1 << 24), "goroutines")
+
+    def goroutines(self):
+        """Every goroutine that lives: Iterator[G]. One with an id of 0 is a corrupt record and is reported, not given."""
+        gone = self.gone
+        broken = 0
+        for g in self.records():
+            if g.status in gone:
+                continue
+            if g.goid == 0 or g.status not in self.abi.states:
+                broken += 1
+                sample = g
+                continue
+            yield g
+        if broken:
+            self.missing.append("%s corrupt, for one that at 0x%x (id %d, state %d)"
+                                % ("one record of a goroutine is" if broken == 1 else "%d records of goroutines are" % broken,
+                                   sample.address, sample.goid, sample.status))
+
+    def goroutine_at(self, address):
+        """The G at an address."""
+        return self._g.one(bytes(self.read(address, self._g.size)), address)
+
+    def find(self, goid):
+        """The living goroutine of this id, or a Trouble that says which there are."""
+        lowest, highest, count = 0, 0, 0
+        for g in self.goroutines():
+            if g.goid == goid:
+                return g
+            count += 1
+            lowest, highest = min(lowest or g.goid, g.goid), max(highest, g.goid)
+        why = "; ".join(self.missing[:1])
+        if count == 0:
+            raise Trouble("no goroutine %d (none exists%s)" % (goid, "; " + why if why else ""))
+        ids = "%d..%d" % (lowest, highest)
+        exist = "%s exist" % ids if highest - lowest + 1 == count else "%d exist, between %s" % (count, ids.replace("..", " and "))
+        raise Trouble("no goroutine %d (%s%s)" % (goid, exist, "; " + why if why else ""))
+
+    def ms(self):
+        """Every M, as far as they can be read: Iterator[M]."""
+        reader = _Reader(self.abi, "m", M._fields[1:])
+        base, count = self._root_field("ms"), self._root_field("mcount")
+        for index in range(min(count, 65_536)):
+            try:
+                address = struct.unpack("<Q", self.read(base + 8 * index, 8))[0]
+                if address == 0:
+                    continue
+                m = reader.one(bytes(self.read(address, reader.size)), address)
+            except Trouble:
+                return
+            yield M(m.address, *(getattr(m, name) for name in M._fields[1:]))
+
+    def on_threads(self, gs, threads):
+        """{address of G: Thread}: whose stack each thread's stack pointer is in.
+
+        The range decides, not the state: between becoming `waiting` and leaving its stack a goroutine's saved sp is stale. A
+        thread in a signal handler on another stack is found through its M instead.
+        """
+        threads = sorted(threads, key=lambda thread: thread.sp)
+        sps = [thread.sp for thread in threads]
+        last = len(sps)
+        found = {}
+        for g in gs:
+            at = bisect_left(sps, g.stack_lo)
+            if at < last and sps[at] < g.stack_hi:
+                found[g.address] = threads[at]
+        placed = {thread.ptid for thread in found.values()}
+        rest = {thread.tid: thread for thread in threads if thread.ptid not in placed}
+        if rest:
+            by_address = {m.curg: rest[m.tid] for m in self.ms() if m.tid in rest and m.curg}
+            for g in gs:
+                if g.address in by_address and g.address not in found and g.status in self.running and g.seq & 1:
+                    found[g.address] = by_address[g.address]
+        return found
+
+    def check_stack(self, g):
+        """Raises Trouble unless g's saved stack pointer lies on its stack."""
+        if not g.stack_lo <= g.sched_sp <= g.stack_hi - 8 * self.abi.const("saved_words", high=4096) or g.sched_sp % 8:
+            raise Trouble("goroutine %d's saved stack pointer 0x%x is not on its stack (0x%x..0x%x): its record is corrupt"
+                          % (g.goid, g.sched_sp, g.stack_lo, g.stack_hi))
+
+    # ---- what they wait on ----
+
+    def sudog(self, address):
+        values = self._sudog.one(bytes(self.read(address, self._sudog.size)), address)
+        goid = 0
+        field = self.abi.field("g.goid")
+        try:
+            goid = int.from_bytes(bytes(self.read(values.g + field.offset, field.size)), "little")
+        except Trouble:
+            pass
+        return Sudog(address, values.g, goid, values.next, values.waitlink, values.elem, values.obj, values.case_dir, values.is_select)
+
+    def chain(self, first, link, limit):
+        """The sudogs from `first` on along `link` ("next" or "waitlink"): Iterator[Sudog]. Stops with a Trouble at a cycle."""
+        seen = set()
+        while first:
+            if first in seen:
+                raise Trouble("the queue comes back to 0x%x: it is corrupt" % first)
+            if len(seen) >= limit:
+                raise Trouble("the queue has more than %d members: it is corrupt, or this is not one" % limit)
+            seen.add(first)
+            sudog = self.sudog(first)
+            yield sudog
+            first = getattr(sudog, link)
+
+    def cases(self, g):
+        """What a goroutine in a select waits with, one sudog for each channel: Iterator[Sudog]."""
+        return self.chain(g.wait_obj or g.waiting, "waitlink", _CASES_MAX)
+
+    def waiters(self, first):
+        """Who stands in a channel's queue: Iterator[Sudog]."""
+        return self.chain(first, "next", _QUEUE_MAX)
+
+    def channel(self, address):
+        """The channel at an address; Trouble where none is."""
+        return self._chan_of(self._chan.one(bytes(self.read(address, self._chan.size)), address))
+
+    def _chan_of(self, values):
+        return Chan(*(getattr(values, name) if name not in ("elem_type", "file") else self._text(getattr(values, name)) for name in Chan._fields))
+
+    def _text(self, address):
+        try:
+            return read_text(self.read, address) if address else ""
+        except Trouble:
+            return "?"
+
+    def channels(self):
+        """Every channel that was made and not freed: Iterator[Chan]."""
+        for values in self._records(self._chan, "cslabs", self._root_field("ccount"), self.abi.const("c_per_slab", high=1 << 24), "channels"):
+            if values.live:
+                yield self._chan_of(values)
+
+    def mutex(self, address):
+        return self._plain("mutex", Mutex, address)
+
+    def pollfd(self, address):
+        return self._plain("pollfd", Pollfd, address)
+
+    def timer_when(self, address):
+        return self._plain("timer", namedtuple("Timer", "address when"), address).when
+
+    def _plain(self, owner, shape, address):
+        reader = _Reader(self.abi, owner, shape._fields[1:])
+        values = reader.one(bytes(self.read(address, reader.size)), address)
+        return shape(*(getattr(values, name) for name in shape._fields))
+
+    # ---- catchpoints' watches ----
+
+    def watch_fields(self):
+        """{name: (offset from an entry, size)} of struct gos_watch, the entries' address, their size and their number."""
+        fields = {name: self.abi.field("watch.%s" % name) for name in ("events", "goid", "reasons")}
+        return fields, self.root + self.abi.field("runtime.watches").offset, self.abi.size("watch"), self.abi.const("watch_count", high=32)
+
+
+class _Reader:
+    """Takes the named fields out of whole structures: as named tuples in offset order, their address last."""
+
+    def __init__(self, rows, owner, names):
+        self._struct, order = rows.layout(owner, names)
+        self.size = self._struct.size
+        self._make = namedtuple(owner.capitalize(), order + ["address"])._make
+
+    def one(self, raw, address):
+        return self._make(self._struct.unpack(raw) + (address,))
+
+    def each(self, raw, address):
+        make, size = self._make, self.size
+        for values in self._struct.iter_unpack(raw):
+            yield make(values + (address,))
+            address += size
+
+
+def name_of(g):
+    """The name that its program gave it, or ""."""
+    return text_of(g.name) if g.name[0] else ""
+
+
+def read_text(read, address):
+    """Zero-terminated text at an address, a cache line at a time so that it may end just before unreadable memory."""
+    raw = b""
+    while len(raw) < _TEXT_MAX and b"\0" not in raw:
+        step = 64 - (address + len(raw)) % 64
+        raw += bytes(read(address + len(raw), step))
+    return text_of(raw[:_TEXT_MAX])

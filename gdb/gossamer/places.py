@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""Where a pc is: function, file and line as gdb knows them, looked up once for each pc."""
+
+import os
+import re
+
+import gdb
+
+_MASK = (1 << 64) - 1
+
+
+class Place:
+    """text: "serve at server.c:41", "serve+23" without line information, else the address."""
+
+    __slots__ = ("function", "file", "line", "text")
+
+    def __init__(self, function, file, line, text):
+        self.function, self.file, self.line, self.text = function, file, line, text
+
+    def matches(self, wanted):
+        """Whether `wanted` is part of the function's name, of the file's, or of "file:line"."""
+        return wanted in self.text or wanted in ("%s:%d" % (self.file, self.line) if self.file else "")
+
+
+NOWHERE = Place("", "", 0, "")
+_cache = {}
+
+
+def forget(*_):
+    """Symbols came, went or moved."""
+    _cache.clear()
+
+
+def after_call(pc):
+    """Where the call stands that returns to pc."""
+    return at(pc - 1) if pc else NOWHERE
+
+
+def at(pc):
+    pc &= _MASK
+    place = _cache.get(pc)
+    if place is None:
+        if len(_cache) > 100_000:
+            _cache.clear()
+        place = _cache[pc] = _look(pc)
+    return place
+
+
+def of_function(pc):
+    """The function that begins at pc."""
+    if not pc:
+        return NOWHERE
+    place = at(pc)
+    return Place(place.function, place.file, place.line, place.function or place.text)
+
+
+def _look(pc):
+    function = _function(pc)
+    file, line = "", 0
+    try:
+        found = gdb.find_pc_line(pc)
+        if found.symtab is not None and found.line:
+            file, line = found.symtab.filename, found.line
+    except gdb.error:
+        pass
+    if file:
+        where = "%s:%d" % (os.path.basename(file), line)
+        return Place(function, file, line, "%s at %s" % (function, where) if function else where)
+    symbol = _minimal(pc)
+    return Place(function or symbol.split("+")[0], "", 0, symbol or "0x%x" % pc)
+
+
+def _function(pc):
+    try:
+        block = gdb.block_for_pc(pc)
+        while block is not None and block.function is None and not block.is_static and not block.is_global:
+            block = block.superblock
+        return block.function.name if block is not None and block.function is not None else ""
+    except (gdb.error, RuntimeError):
+        return ""
+
+
+def _minimal(pc):
+    """"serve+23", from the ELF symbols; "" where there are none."""
+    try:
+        text = gdb.Value(pc).cast(gdb.lookup_type("void").pointer()).format_string(symbols=True)
+    except gdb.error:
+        return ""
+    found = re.search(r"<([^>]*)>", text)
+    return found.group(1) if found else ""
+
+
+# ---- frames ----------------------------------------------------------------------------------------------------------
+
+_FRAMES_MAX = 48  # looked at from the innermost on
+
+
+def user_frame(frame, g, own_pcs):
+    """The innermost frame, from `frame` outwards, that belongs to the user's code.
+
+    It is the one that the runtime noted (g.wait_pc). Where it noted none that is on this stack, it is the first that lies in
+    the same object file as the goroutine's entry, or else in any: with line information if there is such a one, and not
+    with a source in a folder of the runtime's own, which are those of own_pcs.
+    """
+    own = {_folder(pc) for pc in own_pcs} - {None}
+    home = gdb.solib_name(g.entry)
+    near = nameless = far = None
+    candidate = frame
+    for _ in range(_FRAMES_MAX):
+        if candidate is None or near is not None and not g.wait_pc:
+            break
+        try:
+            pc = candidate.pc()
+            if pc == g.wait_pc:
+                return candidate
+            folder, at_home = _folder(pc - (candidate.level() > 0)), gdb.solib_name(pc) == home
+            if folder is None and at_home:
+                nameless = nameless or candidate
+            elif folder is not None and folder not in own:
+                near, far = near or (candidate if at_home else None), far or candidate
+            candidate = candidate.older()
+        except gdb.error:
+            break
+    return near or nameless or far or frame
+
+
+def frame_place(frame):
+    """Where a frame stands; for a caller's frame the line of its call."""
+    pc = frame.pc()
+    called = frame.newer() is not None and frame.newer().type() == gdb.NORMAL_FRAME
+    return at(pc - 1 if called else pc)
+
+
+def _folder(pc):
+    try:
+        found = gdb.find_pc_line(pc)
+    except gdb.error:
+        return None
+    if found.symtab is None or not found.line:
+        return None
+    return os.path.dirname(found.symtab.fullname())

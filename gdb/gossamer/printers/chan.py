@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""A channel: its elements by the type it was made for, and who waits on it."""
+
+import re
+
+import gdb
+
+from .. import words
+from ..abi import Trouble
+from ..target import read
+
+_TYPE = re.compile(r"[A-Za-z_][\w \t]*[\s*]*$")  # a name and stars: nothing that gdb could evaluate into an effect
+_CAPACITY_MAX = 1 << 40
+
+
+class ChanPrinter:
+    """chan 0x7ffff01c0 (int, 2/4, made at pipeline.c:33); waiting to send: 9 = {1, 2}"""
+
+    def __init__(self, rt, channel):
+        self.rt, self.channel = rt, channel
+
+    @staticmethod
+    def make(value, address, pointer):
+        from . import runtime
+
+        if address == 0:
+            return None
+        rt = runtime()
+        if rt is None:
+            return None
+        try:
+            return ChanPrinter(rt, rt.channel(address))
+        except Trouble:
+            return None
+
+    def to_string(self):
+        waiting = []
+        for label, first in (("waiting to send", self.channel.sendq), ("waiting to receive", self.channel.recvq)):
+            goids = []
+            try:
+                for sudog in self.rt.waiters(first):
+                    goids.append(sudog.goid)
+            except Trouble as trouble:
+                waiting.append(str(trouble))
+            if goids:
+                waiting.append("%s: %s" % (label, words.ids(goids)))
+        return "; ".join([words.channel(self.channel)] + waiting)
+
+    def children(self):
+        c = self.channel
+        if not 0 < c.count <= c.capacity <= _CAPACITY_MAX or not c.elem_size or not c.buffer or c.recvx >= c.capacity:
+            return
+        kind = element_type(c)
+        for index in range(c.count):
+            address = c.buffer + (c.recvx + index) % c.capacity * c.elem_size
+            yield "[%d]" % index, _element(kind, address, c.elem_size)
+
+    def display_hint(self):
+        return "array"
+
+
+def element_type(c):
+    """The type that the channel was made for; None where the program has no such type, or another one of that name."""
+    if not _TYPE.match(c.elem_type):
+        return None
+    try:
+        kind = gdb.parse_and_eval("(%s *) 0" % c.elem_type).type.target()
+    except gdb.error:
+        return None
+    return kind if kind.sizeof == c.elem_size else None
+
+
+def _element(kind, address, size):
+    if kind is not None:
+        return gdb.Value(address).cast(kind.pointer()).dereference()
+    try:
+        return "0x" + bytes(read(address, min(size, 64)))[::-1].hex() if size <= 8 else bytes(read(address, min(size, 64))).hex(" ", 4)
+    except Trouble as trouble:
+        return "<%s>" % trouble

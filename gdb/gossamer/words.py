@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""The words that all faces share: durations, goroutines in a phrase, what they wait on, tables. Returns text, prints nothing."""
+
+from .abi import Trouble
+from .model import name_of
+
+_UNITS = (("ns", 1), ("us", 1_000), ("µs", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000))
+
+
+def duration(ns):
+    """3.2s, 450ms, 2m05s, 3h12m: two or three digits that matter."""
+    if ns < 1_000_000_000:
+        for unit, size in (("ms", 1_000_000), ("us", 1_000)):
+            if ns >= size:
+                return "%d%s" % (ns // size, unit)
+        return "%dns" % ns
+    seconds = ns / 1e9
+    if seconds < 60:
+        return "%.1fs" % (ns // 100_000_000 / 10)
+    minutes = int(seconds) // 60
+    if minutes < 60:
+        return "%dm%02ds" % (minutes, int(seconds) % 60)
+    if minutes < 60 * 48:
+        return "%dh%02dm" % divmod(minutes, 60)
+    return "%dd%02dh" % divmod(minutes // 60, 24)
+
+
+def parse_duration(text):
+    """ns of "5s", "1.5m", "200ms"; a bare number means seconds."""
+    for unit, size in sorted(_UNITS, key=lambda u: -len(u[0])):
+        if text.endswith(unit):
+            number = text[:-len(unit)]
+            break
+    else:
+        number, size = text, 1_000_000_000
+    try:
+        value = float(number)
+    except ValueError:
+        raise Trouble("'%s' is no duration; write 200ms, 5s, 1.5m or 2h" % text) from None
+    return int(value * size)
+
+
+def state(rt, g, thread=None):
+    """"waiting, chan receive", "running on thread 2", "runnable, not started"."""
+    word = rt.state_word(g)
+    if g.status == rt.waiting:
+        reason = rt.reason_word(g.reason)
+        word = "%s, %s" % (word, reason) if reason else word
+        return "%s (still on thread %d)" % (word, thread.number) if thread else word
+    if rt.never_run(g):
+        return "%s, not started" % word
+    return "%s on thread %d" % (word, thread.number) if thread else word
+
+
+def goroutine(rt, g, thread=None):
+    """"goroutine 7 "name" (chan receive, 3.2s)": what a sentence needs to know of it."""
+    if g.status == rt.waiting:
+        about = rt.reason_word(g.reason) or rt.state_word(g)
+        if rt.waited(g):
+            about += ", " + duration(rt.waited(g))
+    else:
+        about = state(rt, g, thread)
+    return "%s (%s)" % (named(g), about)
+
+
+def named(g):
+    name = name_of(g)
+    return 'goroutine %d "%s"' % (g.goid, name) if name else "goroutine %d" % g.goid
+
+
+def ids(goids, limit=8):
+    """"7, 9, 12 and 3 more"."""
+    goids = list(goids)
+    text = ", ".join(str(goid) for goid in goids[:limit])
+    return "%s and %s more" % (text, number(len(goids) - limit)) if len(goids) > limit else text
+
+
+def number(n):
+    """12,345."""
+    return "{:,}".format(n)
+
+
+def count(n, noun):
+    return "%s %s%s" % (number(n), noun, "" if n == 1 else "s")
+
+
+def channel(c, where=True):
+    """"chan 0x7ffff7e01000 (struct job, 0/4, made at pipeline.c:33)"."""
+    about = ["%s, %d/%d" % (c.elem_type or "%d bytes" % c.elem_size, c.count, c.capacity)]
+    if c.closed:
+        about.append("closed")
+    if not c.live:
+        about.append("freed")
+    if where and c.made_at:
+        about.append("made at " + c.made_at)
+    return "chan 0x%x (%s)" % (c.address, ", ".join(about))
+
+
+def waits_on(rt, g, memo=None):
+    """What g waits on, in a few words; "" when it waits on nothing. memo: a dict, for channels that many wait on."""
+    kind = rt.object_kind(g)
+    try:
+        if kind == "SELECT":
+            cases = list(rt.cases(g))
+            first = ", ".join("0x%x" % case.obj for case in cases[:3])
+            return "%s: %s%s" % (count(len(cases), "channel"), first, ", …" if len(cases) > 3 else "")
+        if kind == "CHAN":
+            return _memo(memo, g.wait_obj, lambda: channel(rt.channel(g.wait_obj)))
+        if kind == "MUTEX":
+            return _memo(memo, g.wait_obj, lambda: mutex(rt.mutex(g.wait_obj)))
+        if kind == "FD":
+            return poll(rt, g)
+        if kind == "TIMER":
+            return timer(rt, g)
+    except Trouble as trouble:
+        return "%s 0x%x (%s)" % (_object_word(rt, g), g.wait_obj, trouble)
+    return "%s 0x%x" % (_object_word(rt, g), g.wait_obj) if kind else ""
+
+
+def mutex(m):
+    return "mutex 0x%x (%s)" % (m.address, "held by goroutine %d" % m.owner if m.owner else "free")
+
+
+def poll(rt, g):
+    fd = rt.pollfd(g.wait_obj)
+    way = " to read" if fd.rg == g.address else " to write" if fd.wg == g.address else ""
+    return "fd %d%s" % (fd.fd, way)
+
+
+def timer(rt, g):
+    left = rt.timer_when(g.wait_obj) - rt.now
+    return "timer, %s" % ("%s left" % duration(left) if left > 0 else "due")
+
+
+def _object_word(rt, g):
+    reason = rt.abi.reasons.get(g.reason)
+    kind = rt.abi.objects.get(reason.object) if reason else None
+    return kind.text if kind else "object"
+
+
+def _memo(memo, key, make):
+    if memo is None:
+        return make()
+    if key not in memo:
+        memo[key] = make()
+    return memo[key]
+
+
+def table(header, rows, right=()):
+    """Lines of columns, each as wide as its widest cell; columns that are empty everywhere are left out."""
+    used = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    widths = [max(len(header[i]), max(len(row[i]) for row in rows)) for i in used]
+    lines = []
+    for row in [header] + rows:
+        cells = [(row[i].rjust if i in right else row[i].ljust)(width) for i, width in zip(used, widths)]
+        lines.append("  ".join(cells).rstrip())
+    return lines

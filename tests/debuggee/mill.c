@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mill.c - two pairs of goroutines that park as fast as they can, and one walker that parks a few times a second, in turns for a
+ * sleep and for a channel, counting its steps before each. What a catchpoint on the walker must see is in `steps`; what it costs the
+ * others is in the number of rounds printed at the end.
+ *
+ * mill SECONDS: how long it runs. The walker is goroutine walker_goid.
+ */
+#include <gossamer.h>
+
+#include "truth.h"
+
+volatile uint64_t walker_goid;
+volatile long steps, births;
+static volatile long rounds[2];
+static gos_chan *ticks;
+
+static void ping(int pair, gos_chan *there, gos_chan *back)
+{
+	long value = 0;
+	for (;;) {
+		gos_chan_send(there, &value);
+		gos_chan_recv(back, &value);
+		rounds[pair]++;
+	}
+}
+
+static void pong(gos_chan *there, gos_chan *back)
+{
+	long value;
+	for (;;) {
+		gos_chan_recv(there, &value);
+		value++;
+		gos_chan_send(back, &value);
+	}
+}
+
+static void ticker(void)
+{
+	int tick = 0;
+	for (;;) {
+		gos_sleep(30 * GOS_MS);
+		tick++;
+		gos_chan_send(ticks, &tick);
+	}
+}
+
+static void walker(void)
+{
+	int tick = 0;
+	gos_set_name("walker");
+	for (;;) {
+		steps++; /* odd: it sleeps next */
+		gos_sleep(20 * GOS_MS);
+		steps++; /* even: it receives next */
+		gos_chan_recv(ticks, &tick);
+	}
+}
+
+static void mayfly(long number)
+{
+	births = number;
+}
+
+static void nursery(void)
+{
+	gos_set_name("nursery");
+	for (long number = 1;; number++) {
+		gos_sleep(50 * GOS_MS);
+		go(mayfly, number);
+	}
+}
+
+static int app(int argc, char **argv)
+{
+	double seconds = argc > 1 ? atof(argv[1]) : 3600;
+	FILE *truth = truth_open();
+
+	ticks = gos_chan_make(int, 0);
+	for (int pair = 0; pair < 2; pair++) {
+		gos_chan *there = gos_chan_make(long, 0), *back = gos_chan_make(long, 0);
+		go(ping, pair, there, back);
+		go(pong, there, back);
+	}
+	walker_goid = go(walker);
+	go(ticker);
+	fprintf(truth, "walker %lu\n", (unsigned long)walker_goid);
+	fprintf(truth, "nursery %lu\n", (unsigned long)go(nursery));
+	fclose(truth);
+	truth_ready();
+	long before = rounds[0] + rounds[1];
+	int64_t began = gos_now();
+	gos_sleep((int64_t)(seconds * GOS_S));
+	double lasted = (double)(gos_now() - began) / 1e9;
+	printf("rounds %.0f steps %ld\n", (double)(rounds[0] + rounds[1] - before) / lasted, steps);
+	printf("EXIT-SUCCESS\n");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	return gos_run(app, argc, argv);
+}
