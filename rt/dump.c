@@ -347,6 +347,15 @@ static const struct rt_symbol *symbol_of(struct printer *p, uint64_t pc, bool ex
 	return p->symbols != NULL ? rt_symbolize(p->symbols, pc, exact) : &none;
 }
 
+/* What every goroutine starts from, and what calls the app in goroutine 1: where symbol tables do not tell them from a user's. */
+static bool is_outermost(const struct printer *p, const struct rt_frame *frame, const struct rt_symbol *symbol, size_t i)
+{
+	if (i + 1 == p->trace.total)
+		return frame->pc - (uint64_t)(uintptr_t)gos_runtime.start_pc < 256;
+	return p->g.goid == 1 && i + 2 == p->trace.total && frame->pc - symbol->offset != (uint64_t)(uintptr_t)p->g.entry &&
+	       symbol->outer == NULL && symbol->offset != 0;
+}
+
 /* The frames that are a user's business, or with `system` all. How many were printed. */
 static size_t put_frames(struct printer *p, void *user_pc, bool system)
 {
@@ -379,7 +388,7 @@ static size_t put_frames(struct printer *p, void *user_pc, bool system)
 		}
 		const struct rt_symbol *symbol = symbol_of(p, frame->pc, frame->exact);
 		for (; symbol != NULL; symbol = symbol->outer) {
-			if (!system && symbol->ours)
+			if (!system && (symbol->ours || is_outermost(p, frame, symbol, i)))
 				continue;
 			put_symbol(p, symbol);
 			printed++;
@@ -447,6 +456,7 @@ static void put_current(struct printer *p)
 		p->g.status = GOS_RUNNING;
 		put_header(p, &p->g, doing(&p->g), p->trace.total);
 	} else {
+		p->g.goid = 0;
 		put(p, "goroutine 0 [");
 		put(p, state_words[GOS_RUNNING]);
 		put(p, ", thread ");

@@ -176,7 +176,7 @@ static char *put_text(char *to, const char *end, const char *text)
 static struct rt_symbol *symbol_unknown(struct rt_symbolizer *s, uint64_t pc, const struct rt_module *module)
 {
 	char text[128], digits[17], *end = text + sizeof text - 24;
-	const char *name = module == NULL ? "?" : module->path;
+	const char *name = module == NULL ? "nowhere" : module->path;
 	const char *slash = strrchr(name, '/');
 	if (slash != NULL)
 		name = slash + 1;
@@ -185,8 +185,7 @@ static struct rt_symbol *symbol_unknown(struct rt_symbolizer *s, uint64_t pc, co
 		slash = name != NULL ? strrchr(name, '/') : NULL;
 		name = slash != NULL ? slash + 1 : name != NULL ? name : "?";
 	}
-	char *to = put_text(text, end, name);
-	to = put_text(to, to + 3, "+0x");
+	char *to = module == NULL ? put_text(text, end, "0x") : put_text(put_text(text, end, name), end + 3, "+0x");
 	uint64_t offset = module == NULL ? pc : pc - module->bias;
 	int n = 0;
 	do {
@@ -242,8 +241,16 @@ static struct rt_symbol *by_symbol_table(struct rt_symbolizer *s, uint64_t pc, u
 
 #ifdef HAVE_LIBDWFL_H
 
-extern __typeof__(dlopen) dlopen __attribute__((weak)); /* a static program has none, and must link without a warning */
-extern __typeof__(dlsym) dlsym __attribute__((weak));
+/*
+ * Weak, because a static program has neither; and by their oldest version, which libc.a does not have, because ld warns about
+ * every static program that so much as mentions dlopen.
+ */
+extern __typeof__(dlopen) rt_dlopen __attribute__((weak));
+extern __typeof__(dlsym) rt_dlsym __attribute__((weak));
+#if defined(__GLIBC__) && defined(__x86_64__)
+__asm__(".symver rt_dlopen, dlopen@GLIBC_2.2.5");
+__asm__(".symver rt_dlsym, dlsym@GLIBC_2.2.5");
+#endif
 
 #define LIBDW_FUNCTIONS(X)              \
 	X(dwfl_begin)                   \
@@ -286,13 +293,13 @@ static bool load_libdw(void)
 	if (libdw.tried)
 		return libdw.usable;
 	libdw.tried = true;
-	if (dlopen == NULL || dlsym == NULL)
+	if (rt_dlopen == NULL || rt_dlsym == NULL)
 		return false;
-	void *library = dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL); /* never closed: it is asked for again */
+	void *library = rt_dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL); /* never closed: it is asked for again */
 	if (library == NULL)
 		return false;
 	bool usable = true;
-#define X(name) usable = (libdw.name = (__typeof__(name) *)dlsym(library, #name)) != NULL && usable;
+#define X(name) usable = (libdw.name = (__typeof__(name) *)rt_dlsym(library, #name)) != NULL && usable;
 	LIBDW_FUNCTIONS(X)
 #undef X
 	return libdw.usable = usable;
@@ -384,8 +391,12 @@ static struct rt_symbol *by_libdw(struct rt_symbolizer *s, uint64_t pc, uint64_t
 			to = &symbol->outer;
 			if (tag == DW_TAG_subprogram) {
 				Dwarf_Addr entry;
+				GElf_Sym sym;
+				GElf_Off offset;
 				if (libdw.dwarf_entrypc(die, &entry) == 0 && pc - bias >= entry)
 					symbol->offset = pc - bias - entry;
+				else if (libdw.dwfl_module_addrinfo(module, lookup, &offset, &sym, NULL, NULL, NULL) != NULL)
+					symbol->offset = offset + (pc - lookup); /* one in several pieces */
 				whole = true;
 				break;
 			}
