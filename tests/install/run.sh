@@ -87,6 +87,15 @@ if command -v gdb >/dev/null; then
 		*"Missing auto-load script"*) fail "gossamer-gdb, $program: gdb misses its script: $said" ;;
 		esac
 	done
+	# An installation to the system is loaded by gdb itself: here, when `run` maps the library. (In the middle of `run`, any gdb.execute
+	# that fails makes gdb 13 give up waiting for the program, even if the script catches the error.)
+	root=$prefix/share/gossamer/gdb-root
+	said=$(gdb -nx -batch -iex 'set debuginfod enabled off' -iex "add-auto-load-safe-path $root" -iex "directory $root" \
+		-ex 'break square' -ex run -ex 'echo <<<\n' -ex 'info goroutines' -ex 'echo >>>\n' "$scratch/shared" 2>&1) || true
+	case $said in
+	*'<<<'*square*'>>>'*) echo "ok: gdb loads the package by itself, during run" ;;
+	*) fail "gdb by itself: 'info goroutines' does not show square: $said" ;;
+	esac
 else
 	echo "skipped: gdb is missing"
 fi
