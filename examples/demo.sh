@@ -49,7 +49,8 @@ look() {
 	done
 	$sudo timeout 120 "$build/gossamer-gdb" -nx -q -batch -iex 'set debuginfod enabled off' -iex 'set filename-display basename' "$@" \
 		>"$scratch/gdb" 2>"$scratch/errors" </dev/null || { cat "$scratch/gdb" "$scratch/errors" >&2; fail "gdb ended with exit code $?"; }
-	sed -n '/^(gdb) /,$p' "$scratch/gdb" | sed '/^(gdb) detach$/,$d' >"$scratch/look"
+	sed -n '/^(gdb) /,$p' "$scratch/gdb" | sed '/^(gdb) detach$/,$d' |
+		awk '/^$/ { blank++; next } { for (; blank; blank--) print ""; print }' >"$scratch/look" # no blank lines at the end
 	cat "$scratch/look"
 }
 shows() {
