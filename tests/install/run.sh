@@ -69,7 +69,8 @@ else
 	fail "pkg-config is missing"
 fi
 
-cmake -S "$here" -B "$scratch/stranger" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_FLAGS="$sanitize" >"$scratch/log" 2>&1 ||
+generator=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$build/CMakeCache.txt") # what this machine has
+cmake -S "$here" -B "$scratch/stranger" -G "$generator" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_FLAGS="$sanitize" >"$scratch/log" 2>&1 ||
 	{ cat "$scratch/log"; fail "find_package"; }
 cmake --build "$scratch/stranger" >"$scratch/log" 2>&1 || { cat "$scratch/log"; fail "building what find_package found"; }
 expect "find_package, shared" 338350 "$scratch/stranger/stranger_shared"
