@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* Goal: the rules of rt/sema.c. Method: black box, and rt_sema_* directly for many addresses in one root of the table. */
+#include "gos_test.h"
+#include "sema.h"
+
+static gos_sema s = GOS_SEMA(0);
+static int64_t order[100];
+static int ordered, inside, most;
+
+static void take(int64_t me, gos_waitgroup *wg)
+{
+	gos_sema_acquire(&s);
+	order[__atomic_fetch_add(&ordered, 1, __ATOMIC_SEQ_CST)] = me;
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(sema_gives_its_units_without_waiting)
+{
+	gos_sema five = GOS_SEMA(5);
+	for (int i = 0; i < 5; i++)
+		gos_sema_acquire(&five);
+	expect_eq(five.units, 0);
+	gos_sema_release(&five);
+	expect_eq(five.units, 1);
+}
+
+GOS_TEST(sema_waiters_are_served_first_come_first_served)
+{
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 50);
+	for (int i = 0; i < 50; i++)
+		gos_test_until_waiting(go(take, i, &wg), "semacquire");
+	for (int i = 0; i < 50; i++) {
+		gos_sema_release(&s);
+		for (int n = 0; n <= i;) { /* one after the other, so that none overtakes on another worker */
+			gos_yield();
+			n = __atomic_load_n(&ordered, __ATOMIC_ACQUIRE);
+		}
+	}
+	gos_waitgroup_wait(&wg);
+	for (int i = 0; i < 50; i++)
+		expect_eq(order[i], i);
+	expect_eq(s.units, 0);
+}
+
+static void limited(int n, gos_waitgroup *wg)
+{
+	while (n-- > 0) {
+		gos_sema_acquire(&s);
+		int now = __atomic_add_fetch(&inside, 1, __ATOMIC_SEQ_CST);
+		expect_le(now, 4);
+		if (now > most)
+			most = now;
+		gos_yield();
+		__atomic_sub_fetch(&inside, 1, __ATOMIC_SEQ_CST);
+		gos_sema_release(&s);
+	}
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(sema_lets_no_more_in_than_it_has_units)
+{
+	gos_waitgroup wg = {0};
+	s.units = 4;
+	gos_waitgroup_add(&wg, 100);
+	for (int i = 0; i < 100; i++)
+		go(limited, 300, &wg);
+	gos_waitgroup_wait(&wg);
+	expect_eq(s.units, 4);
+	expect_ge(most, 2);
+}
+
+/* Token passing: as many releases as acquires, from both sides, many times. */
+static void ping(gos_sema *mine, gos_sema *yours, int n, gos_waitgroup *wg)
+{
+	while (n-- > 0) {
+		gos_sema_acquire(mine);
+		gos_sema_release(yours);
+	}
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(sema_ping_pong)
+{
+	gos_sema a = GOS_SEMA(1), b = GOS_SEMA(0);
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 2);
+	go(ping, &a, &b, 100000, &wg);
+	go(ping, &b, &a, 100000, &wg);
+	gos_waitgroup_wait(&wg);
+	expect_eq(a.units, 1);
+	expect_eq(b.units, 0);
+}
+
+/* Thousands of addresses, several waiters on each: trees of some depth in every root, taken apart in another order. */
+enum { WORDS = 4000, PER_WORD = 3 };
+static uint32_t words[WORDS];
+static int woken[WORDS];
+
+static void wait_on(uint32_t *word, gos_waitgroup *wg)
+{
+	rt_sema_acquire(word, false, GOS_REASON_SEMACQUIRE, word, NULL);
+	__atomic_add_fetch(&woken[word - words], 1, __ATOMIC_SEQ_CST);
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(sema_many_addresses)
+{
+	static uint32_t shuffled[WORDS];
+	uint64_t random = gos_test_seed();
+	gos_waitgroup wg = {0};
+
+	gos_waitgroup_add(&wg, WORDS * PER_WORD);
+	for (uint32_t i = 0; i < WORDS; i++) {
+		uint32_t j = (uint32_t)(gos_test_random(&random) % (i + 1));
+		shuffled[i] = shuffled[j];
+		shuffled[j] = i;
+	}
+	for (int k = 0; k < PER_WORD; k++)
+		for (int i = 0; i < WORDS; i++)
+			go(wait_on, &words[shuffled[i]], &wg);
+	gos_test_until_n_waiting(WORDS * PER_WORD, "semacquire");
+	for (int k = 1; k <= PER_WORD; k++) {
+		for (int i = WORDS - 1; i >= 0; i--)
+			rt_sema_release(&words[shuffled[(i * 7919) % WORDS]], false);
+		gos_test_until_n_waiting(WORDS * (size_t)(PER_WORD - k), "semacquire");
+		if (k < PER_WORD)
+			for (int i = 0; i < WORDS; i++)
+				expect_le(woken[i], k);
+	}
+	gos_waitgroup_wait(&wg);
+	for (int i = 0; i < WORDS; i++) {
+		expect_eq(woken[i], PER_WORD); /* each was woken by a release of its own word */
+		expect_eq(words[i], 0);
+	}
+}
+
+static uint32_t word;
+static int first_in_line, in_line;
+
+static void stand(bool front, int me, gos_waitgroup *wg)
+{
+	rt_sema_acquire(&word, front, GOS_REASON_SEMACQUIRE, &word, NULL);
+	if (__atomic_fetch_add(&in_line, 1, __ATOMIC_SEQ_CST) == 0)
+		first_in_line = me;
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(sema_front_is_before_all_who_wait)
+{
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 4);
+	for (int i = 0; i < 3; i++)
+		gos_test_until_waiting(go(stand, false, i, &wg), "semacquire");
+	gos_test_until_waiting(go(stand, true, 3, &wg), "semacquire");
+	rt_sema_release(&word, false);
+	while (__atomic_load_n(&in_line, __ATOMIC_ACQUIRE) == 0)
+		gos_yield();
+	expect_eq(first_in_line, 3);
+	for (int i = 0; i < 3; i++)
+		rt_sema_release(&word, true);
+	gos_waitgroup_wait(&wg);
+	expect_eq(word, 0);
+}
+
+static void never_released(void)
+{
+	gos_sema_acquire(&s);
+}
+
+static const struct gos_death deaths[] = {
+	{"never_released", never_released, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [semacquire]:"}},
+};
+GOS_DEATHS(deaths)
