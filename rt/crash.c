@@ -317,7 +317,9 @@ static void on_capture(int signal, siginfo_t *info, void *context)
 		struct gos_m *mp = rt_tls_m;
 		struct gos_g *gp = mp != NULL ? mp->curg : NULL;
 		if (gp != NULL && c->sp >= gp->stack_lo && c->sp < gp->stack_hi) {
-			struct rt_memory memory = {.lo = c->sp, .hi = gp->stack_hi, .bytes = (const char *)(uintptr_t)c->sp};
+			/* gcc says of a register just popped that it is still where it was, below the stack pointer: in the red zone. */
+			uint64_t lo = c->sp - gp->stack_lo >= 128 ? c->sp - 128 : gp->stack_lo;
+			struct rt_memory memory = {.lo = lo, .hi = gp->stack_hi, .bytes = (const char *)(uintptr_t)lo};
 			rt_unwind_trace(&regs, true, &memory, &c->trace);
 		} else {
 			c->sp = 0; /* on its way into a goroutine, or out of one */

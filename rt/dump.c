@@ -34,7 +34,7 @@
 #define COPY_MIN (256u << 10)
 #define COPY_MAX (64u << 20) /* of one stack; deeper frames than that are not shown */
 #define WAITS_MAX 100        /* lines of a deadlock report */
-#define ATTEMPTS 50          /* to find one goroutine standing still, or running, but not between the two */
+#define ATTEMPTS 200         /* to find one goroutine standing still, or running, but not between the two */
 
 enum object {
 #define GOS_OBJECT(symbol, number, word) OBJECT_##symbol = number,
@@ -558,13 +558,9 @@ static void put_goroutine(struct printer *p, struct gos_g *gp)
 	put_header(p, &p->g, doing(&p->g), found == FOUND_SILENT ? 0 : p->trace.total);
 	if (found == FOUND_SILENT) {
 		put(p, "\tgoroutine running on other thread; stack unavailable\n");
-	} else if (found == FOUND_PARKED && p->trace.total == 2 &&
-		   p->trace.first[1].pc == (uint64_t)(uintptr_t)gos_runtime.start_pc && !system) {
-		/* It has not run: it stands at the begin of its function. */
-		const struct rt_symbol *symbol = symbol_of(p, (uint64_t)(uintptr_t)p->g.entry, true);
-		put_symbol(p, symbol);
 	} else if (put_frames(p, found == FOUND_PARKED ? p->g.wait_pc : NULL, system) == 0) {
-		put_frames(p, NULL, true);
+		/* It has not begun, or it has ended: what is its own is its function. */
+		put_symbol(p, symbol_of(p, (uint64_t)(uintptr_t)p->g.entry, true));
 	}
 	put_creation(p, &p->g);
 	put(p, "\n");

@@ -829,8 +829,8 @@ bool rt_cursor_step(struct rt_cursor *cursor)
 			return false;
 		cfa = old->value[row.cfa_register] + (uint64_t)row.cfa_offset;
 	}
-	/* The stack is popped, or it is another one: where a handler ran on its own. */
-	if (cfa <= old->value[RT_REG_RSP] && !f.signal_frame)
+	/* The stack is popped, or it is another one: where a handler ran on its own. Only who has just popped his return address has nothing left. */
+	if ((cfa < old->value[RT_REG_RSP] || (cfa == old->value[RT_REG_RSP] && cursor->steps > 1)) && !f.signal_frame)
 		return false;
 	if (f.signal_frame && cursor->signal_frame_seen && cfa <= old->value[RT_REG_RSP])
 		return false; /* once at most, or this might go round */
