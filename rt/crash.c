@@ -42,8 +42,7 @@
 #include "traceback.h"
 
 #define PATIENCE_S 5
-#define SIGNAL_STACK_SIZE (64 << 10) /* room for AVX-512 and AMX frames and for printing by symbol tables */
-#define DUMPER_STACK_SIZE (1 << 20)  /* libdw's recursion follows the nesting of the program's scopes */
+#define DUMPER_STACK_SIZE (1 << 20) /* libdw's recursion follows the nesting of the program's scopes */
 #define CAPTURE_SIGNAL SIGURG
 #define CAPTURE_TIMEOUT_NS (INT64_C(1000) * 1000 * 1000)
 
@@ -194,8 +193,10 @@ static void submit(struct rt_report *report, struct rt_report **slot)
 	rt_store_release(slot, report);
 	rt_add_fetch(&dumper.bell, 1);
 	futex_wake(&dumper.bell);
-	if (!wait_for_dumper(report))
+	if (!wait_for_dumper(report)) {
+		report->given_up = true;
 		print_alone(report);
+	}
 }
 
 /* ---- reports -------------------------------------------------------------------------------------------------------- */
@@ -401,7 +402,10 @@ static bool is_overflow(const struct gos_g *gp, int signal, const siginfo_t *inf
 	if (gp == NULL || (signal != SIGSEGV && signal != SIGBUS) || info->si_code <= 0)
 		return false;
 	uint64_t address = (uint64_t)(uintptr_t)info->si_addr;
-	return (address >= gp->stack_lo - RT_GUARD_SIZE && address < gp->stack_lo) || sp < gp->stack_lo;
+	if (address >= gp->stack_lo - RT_GUARD_SIZE && address < gp->stack_lo)
+		return true;
+	/* A frame larger than the guard may step over it. */
+	return sp < gp->stack_lo && gp->stack_lo - sp < (1 << 20) && address < gp->stack_lo && address + 4096 >= sp;
 }
 
 static void on_fatal(int signal, siginfo_t *info, void *context)
@@ -538,12 +542,13 @@ void rt_crash_init(void)
 
 void rt_crash_init_m(struct gos_m *mp)
 {
-	char *at = mmap(NULL, RT_GUARD_SIZE + SIGNAL_STACK_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *at =
+		mmap(NULL, RT_GUARD_SIZE + RT_SIGNAL_STACK_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		rt_fatal_exhausted("a signal stack", errno);
-	if (mprotect(at + RT_GUARD_SIZE, SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE) != 0)
+	if (mprotect(at + RT_GUARD_SIZE, RT_SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE) != 0)
 		rt_fatal_exhausted("a signal stack", errno);
-	stack_t stack = {.ss_sp = at + RT_GUARD_SIZE, .ss_size = SIGNAL_STACK_SIZE};
+	stack_t stack = {.ss_sp = at + RT_GUARD_SIZE, .ss_size = RT_SIGNAL_STACK_SIZE};
 	sigaltstack(&stack, NULL);
 	mp->signal_stack = at + RT_GUARD_SIZE;
 }

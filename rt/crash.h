@@ -22,6 +22,8 @@ void rt_crash_init_m(struct gos_m *mp);
 
 /* ---- for throw.c and dump.c ---- */
 
+#define RT_SIGNAL_STACK_SIZE (64 << 10) /* room for AVX-512 and AMX frames and for printing by symbol tables */
+
 /* GOSTRACEBACK, in Go's words and numbers. */
 enum rt_traceback_level { RT_LEVEL_NONE, RT_LEVEL_SINGLE, RT_LEVEL_ALL, RT_LEVEL_SYSTEM, RT_LEVEL_CRASH };
 enum rt_traceback_level rt_crash_level(void);

@@ -570,8 +570,17 @@ struct gos_g *rt_dump_goroutine_at(uint64_t sp)
 {
 	struct gos_m *mp = rt_tls_m;
 	struct gos_g *gp = mp != NULL ? mp->curg : NULL;
+	if (gp == NULL)
+		return NULL;
 	/* Beyond its end too: that is how an overflow looks. */
-	return gp != NULL && sp < gp->stack_hi && sp + (1 << 20) >= gp->stack_lo ? gp : NULL;
+	if (sp < gp->stack_hi && sp + (1 << 20) >= gp->stack_lo)
+		return gp;
+	/* In a handler that interrupted it; or nowhere, which is no worker's stack either. */
+	char byte;
+	uint64_t handlers = (uint64_t)(uintptr_t)mp->signal_stack;
+	if ((handlers != 0 && sp - handlers < RT_SIGNAL_STACK_SIZE) || rt_peek(&byte, sp, 1) == 0)
+		return gp;
+	return NULL;
 }
 
 /* ---- who waits for what --------------------------------------------------------------------------------------------- */
@@ -625,6 +634,8 @@ bool rt_report_print(struct rt_report *report, bool full)
 	uint64_t count = gos_runtime.gslabs != NULL && report->show_others ? rt_load_acquire(&gos_runtime.gcount) : 0;
 	if (!report->show_current && count == 0)
 		return !p->lost;
+	if (report->given_up)
+		put(p, "gossamer: symbols could not be read as usual: names only, from here on\n\n");
 	p->symbols = rt_symbolize_begin(full);
 	if (report->next <= 1 && report->show_current && !p->lost) {
 		rt_add_fetch(&report->beat, 1);

@@ -34,6 +34,7 @@ struct rt_report {
 	uint64_t beat;    /* goes up while there is progress. Sync: atomic */
 	const bool *stop; /* set by others: drop this report */
 	uint32_t done;    /* 1 once it is printed. Sync: atomic */
+	bool given_up;    /* by the dumper, or it was by us */
 };
 
 enum rt_dumper_phase { RT_DUMPER_NONE, RT_DUMPER_IDLE, RT_DUMPER_WORKING, RT_DUMPER_WRITING, RT_DUMPER_LOST };
@@ -41,7 +42,7 @@ enum rt_dumper_phase { RT_DUMPER_NONE, RT_DUMPER_IDLE, RT_DUMPER_WORKING, RT_DUM
 /* Prints it. full: with libdw and malloc, on the dumper's thread only; else safe in a signal handler. False: taken over, or told to stop. */
 bool rt_report_print(struct rt_report *report, bool full);
 
-/* The goroutine that this thread runs, if `sp` is on its stack. */
+/* The goroutine that this thread runs, if `sp` belongs to it and not to the scheduler. */
 struct gos_g *rt_dump_goroutine_at(uint64_t sp);
 
 /* Ends the program because no goroutine can ever run again. On an M's own stack. */
