@@ -20,6 +20,9 @@
  * The resume label's CFI row describes the frame above, so {sp, pc = rt_switch_resume} is all that an unwinder needs. The nop before the label
  * has the same row, because unwinders look up pc - 1; so has the one before rt_gostart.
  *
+ * Where rbx is untouched the CFI says so, although that is the default: elfutils, up to 0.188 at least, has rax in rbx's place among
+ * its defaults and would lose rbx.
+ *
  * Resuming ends in an indirect jump and not in ret: the processor's return stack holds the other goroutine's addresses.
  */
 #include "../gobuf.h"
@@ -45,6 +48,7 @@
 	.p2align 6
 rt_switch:
 	.cfi_startproc
+	.cfi_same_value %rbx
 	endbr64
 	pushq	%rbp
 	.cfi_adjust_cfa_offset 8
@@ -83,7 +87,7 @@ rt_switch_resume:
 	.cfi_restore %r12
 	popq	%rbx
 	.cfi_adjust_cfa_offset -8
-	.cfi_restore %rbx
+	.cfi_same_value %rbx
 	popq	%rbp
 	.cfi_adjust_cfa_offset -8
 	.cfi_restore %rbp
@@ -101,6 +105,7 @@ rt_switch_resume:
 	.p2align 4
 rt_jump:
 	.cfi_startproc
+	.cfi_same_value %rbx
 	endbr64
 	movq	%rsi, %rax			/* return mp, over there */
 	movq	GOBUF_SP(%rdi), %rsp		/* rsp = to->sp */
@@ -162,6 +167,7 @@ rt_gostart:
 	.p2align 4
 \name:
 	.cfi_startproc
+	.cfi_same_value %rbx
 	endbr64
 	subq	$120, %rsp
 	.cfi_adjust_cfa_offset 120
