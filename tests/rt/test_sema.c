@@ -169,6 +169,6 @@ static void never_released(void)
 }
 
 static const struct gos_death deaths[] = {
-	{"never_released", never_released, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [semacquire]:"}},
+	{"never_released", never_released, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [semacquire, sema 0x"}},
 };
 GOS_DEATHS(deaths)

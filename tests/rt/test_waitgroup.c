@@ -111,6 +111,6 @@ static void nobody_does(void)
 static const struct gos_death deaths[] = {
 	{"negative", negative, 2, {"panic: negative wait group counter", "goroutine 1 [running]:"}},
 	{"negative_add", negative_add, 2, {"panic: negative wait group counter"}},
-	{"nobody_does", nobody_does, 2, {"fatal error: all goroutines are asleep - deadlock!", "goroutine 1 [sync.WaitGroup.Wait]:"}},
+	{"nobody_does", nobody_does, 2, {"fatal error: all goroutines are asleep - deadlock!", "goroutine 1 [sync.WaitGroup.Wait, waitgroup 0x"}},
 };
 GOS_DEATHS(deaths)

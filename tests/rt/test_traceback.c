@@ -1,0 +1,767 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: frames are right and reading them is safe (rt/traceback.c); what a dump says (rt/dump.c), and how a process dies (rt/crash.c,
+ * rt/throw.c). Method: frames are compared with libgcc's at random instants, and read from stacks that were overwritten with noise; dumps
+ * are read as text, by panicparse too where it is installed; deaths are rows of a table.
+ */
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#include "gos_test.h"
+#include "state.h"
+#include "throw.h"
+#include "traceback.h"
+
+#define NOINLINE __attribute__((noinline, noclone))
+#define KEEP_FRAME __asm__ volatile("") /* after a call: it is not the last thing its caller does */
+
+/* ---- frames --------------------------------------------------------------------------------------------------------- */
+
+#define FRAMES_MAX 200
+
+static struct {
+	uint64_t pc[FRAMES_MAX];
+	int n;
+} oracle;
+
+static _Unwind_Reason_Code oracle_frame(struct _Unwind_Context *context, void *arg)
+{
+	(void)arg;
+	int before;
+	if (oracle.n < FRAMES_MAX)
+		oracle.pc[oracle.n++] = _Unwind_GetIPInfo(context, &before);
+	return _URC_NO_REASON;
+}
+
+static volatile int compared, differing;
+
+static void compare(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)info;
+	struct rt_regs regs;
+	struct rt_frame frames[FRAMES_MAX];
+	char page[RT_MEMORY_PAGE];
+	rt_regs_of_signal(&regs, context);
+	struct rt_memory memory = {.anywhere = true, .page = page};
+	size_t n = rt_unwind(&regs, true, &memory, frames, FRAMES_MAX);
+
+	oracle.n = 0;
+	_Unwind_Backtrace(oracle_frame, NULL);
+	int from = 0; /* past this handler and its trampoline */
+	while (from < oracle.n && oracle.pc[from] != regs.value[RT_REG_RIP])
+		from++;
+	bool same = oracle.n - from == (int)n || (oracle.n - from == (int)n + 1 && oracle.pc[oracle.n - 1] == 0);
+	for (size_t i = 0; same && i < n; i++)
+		same = oracle.pc[from + (int)i] == frames[i].pc;
+
+	/* And from here, through the trampoline. */
+	rt_regs_here(&regs);
+	memory.page_at = 0;
+	size_t all = rt_unwind(&regs, true, &memory, frames, FRAMES_MAX);
+	same = same && all > n && frames[all - 1].pc == oracle.pc[from + (int)n - 1];
+	compared++;
+	differing += !same;
+}
+
+static int order(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static NOINLINE int recurse(int depth)
+{
+	volatile char some[depth * 8 + 1];
+	some[0] = 1;
+	if (depth > 0)
+		return recurse(depth - 1) + some[0];
+	int numbers[256];
+	char text[100];
+	for (int i = 0; i < 256; i++)
+		numbers[i] = rand();
+	qsort(numbers, 256, sizeof numbers[0], order);
+	snprintf(text, sizeof text, "%d %g", numbers[3], 1.0 / (1 + numbers[4]));
+	return (int)strlen(text);
+}
+
+PLAIN_TEST(unwind_agrees_with_libgcc_at_any_instant)
+{
+	struct sigaction action = {.sa_sigaction = compare, .sa_flags = SA_SIGINFO | SA_RESTART};
+	struct itimerval timer = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+	rt_traceback_refresh();
+	_Unwind_Backtrace(oracle_frame, NULL); /* it loads a library the first time */
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	for (int sum = 0; compared < 500;)
+		sum += recurse(20);
+	setitimer(ITIMER_REAL, &never, NULL);
+	expect_eq(differing, 0);
+}
+
+/* Three frames of known return addresses, from here outwards. */
+static struct rt_regs seen_regs;
+static void *seen_return[3];
+
+static NOINLINE void see3(void)
+{
+	rt_regs_here(&seen_regs);
+	seen_return[0] = __builtin_return_address(0);
+	char page[RT_MEMORY_PAGE];
+	struct rt_frame frames[4];
+	struct rt_memory memory = {.anywhere = true, .page = page};
+	expect_eq(rt_unwind(&seen_regs, true, &memory, frames, 4), 4);
+	for (int i = 0; i < 3; i++)
+		expect(i == 0 ? frames[1].pc == (uint64_t)(uintptr_t)seen_return[0] : !frames[i + 1].exact);
+	expect(frames[2].pc == (uint64_t)(uintptr_t)seen_return[1]);
+	expect(frames[3].pc == (uint64_t)(uintptr_t)seen_return[2]);
+	expect(frames[0].exact && !frames[1].exact);
+}
+
+static NOINLINE void see2(void)
+{
+	seen_return[1] = __builtin_return_address(0);
+	see3();
+	KEEP_FRAME;
+}
+
+static NOINLINE void see1(void)
+{
+	seen_return[2] = __builtin_return_address(0);
+	see2();
+	KEEP_FRAME;
+}
+
+PLAIN_TEST(unwind_from_a_function_itself)
+{
+	rt_traceback_refresh();
+	see1();
+	KEEP_FRAME;
+}
+
+PLAIN_TEST(unwind_reads_nothing_outside_of_its_memory)
+{
+	rt_traceback_refresh();
+	struct rt_regs regs;
+	struct rt_frame frames[8];
+	rt_regs_here(&regs);
+	uint64_t sp = regs.value[RT_REG_RSP];
+	for (uint64_t size = 0; size < 256; size += 8) {
+		/* The bytes are elsewhere, and end where memory does. */
+		char *map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mprotect(map + 4096, 4096, PROT_NONE);
+		memcpy(map + 4096 - size, (void *)(uintptr_t)sp, size);
+		struct rt_memory memory = {.lo = sp, .hi = sp + size, .bytes = map + 4096 - size};
+		size_t n = rt_unwind(&regs, true, &memory, frames, 8);
+		expect(n >= 1 && frames[0].pc == regs.value[RT_REG_RIP]);
+		munmap(map, 8192);
+	}
+	struct rt_memory none = {.lo = 0, .hi = 0, .bytes = NULL};
+	expect_eq(rt_unwind(&regs, true, &none, frames, 8), 1);
+}
+
+/* A stack of noise, among it addresses of code and of the stack: whatever comes of it, it ends. */
+PLAIN_TEST(unwind_survives_a_stack_of_noise)
+{
+	rt_traceback_refresh();
+	static uint64_t copy[512];
+	static struct rt_frame frames[5000];
+	uint64_t seed = gos_test_seed(), base = UINT64_C(0x700000000000);
+	void *const code[] = {(void *)recurse, (void *)see3, (void *)printf, (void *)qsort, (void *)gos_run, (void *)gos_yield, (void *)malloc};
+	for (int round = 0; round < 20000; round++) {
+		for (size_t i = 0; i < 512; i++) {
+			uint64_t r = gos_test_random(&seed);
+			copy[i] = r % 4 == 0   ? (uint64_t)(uintptr_t)code[(r >> 8) % 7] + (r >> 20) % 300
+			          : r % 4 == 1 ? base + (r >> 8) % sizeof copy
+			          : r % 4 == 2 ? r
+			                       : r % 100;
+		}
+		struct rt_regs regs;
+		for (int i = 0; i < RT_REG_COUNT; i++)
+			regs.value[i] = base + gos_test_random(&seed) % sizeof copy;
+		regs.value[RT_REG_RIP] = (uint64_t)(uintptr_t)code[round % 7] + gos_test_random(&seed) % 300;
+		regs.known = (uint32_t)gos_test_random(&seed);
+		struct rt_memory memory = {.lo = base, .hi = base + sizeof copy, .bytes = (const char *)copy};
+		size_t n = rt_unwind(&regs, round % 2, &memory, frames, 5000);
+		expect(n >= 1 && n <= sizeof copy / 8 + 4);
+	}
+}
+
+PLAIN_TEST(peek_copies_what_there_is)
+{
+	char *map = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static char to[3 * 4096];
+	memset(map, 7, 3 * 4096);
+	mprotect(map + 4096, 4096, PROT_NONE);
+	expect_eq(rt_peek(to, (uint64_t)(uintptr_t)map + 4000, 8000), 96);
+	expect(to[0] == 7 && to[95] == 7);
+	expect_eq(rt_peek(to, (uint64_t)(uintptr_t)map + 4096, 8), 0);
+	expect_eq(rt_peek(to, 0, 8), 0);
+	expect_eq(rt_peek(to, (uint64_t)(uintptr_t)map + 8192, 4096), 4096);
+	munmap(map, 3 * 4096);
+}
+
+PLAIN_TEST(trace_keeps_both_ends)
+{
+	static struct rt_trace trace;
+	trace.total = 130;
+	int kept = 0;
+	for (size_t i = 0; i < trace.total; i++) {
+		const struct rt_frame *frame = rt_trace_frame(&trace, i);
+		expect((frame != NULL) == (i < 50 || i >= 80));
+		kept += frame != NULL;
+	}
+	expect_eq(kept, 100);
+	trace.total = 100;
+	for (size_t i = 0; i < trace.total; i++)
+		expect(rt_trace_frame(&trace, i) != NULL);
+}
+
+/* ---- dumps ---------------------------------------------------------------------------------------------------------- */
+
+static gos_chan *silent;
+static gos_mutex mutex;
+static volatile int spin_on = 1, spinning;
+
+static NOINLINE void receive_here(void)
+{
+	int v;
+	gos_chan_recv(silent, &v);
+	KEEP_FRAME;
+}
+
+static NOINLINE void receiver(void)
+{
+	receive_here();
+	KEEP_FRAME;
+}
+
+static NOINLINE void locker(void)
+{
+	gos_set_name("a [b], c");
+	gos_mutex_lock(&mutex);
+	receive_here();
+	KEEP_FRAME;
+}
+
+static NOINLINE void blocked(void)
+{
+	gos_mutex_lock(&mutex);
+	KEEP_FRAME;
+}
+
+static NOINLINE void spin_here(void)
+{
+	while (spin_on)
+		spinning = 1;
+}
+
+static NOINLINE void spinner(void)
+{
+	spin_here();
+	KEEP_FRAME;
+}
+
+static NOINLINE int deep(int depth)
+{
+	volatile char some[32];
+	some[0] = 1;
+	if (depth == 0)
+		receive_here();
+	else
+		return deep(depth - 1) + some[0];
+	return some[0];
+}
+
+static void fresh(int unused)
+{
+	(void)unused;
+}
+
+static char dump_text[8 << 20];
+
+/* The dump goes to a file that is in memory, so that nobody needs to read while it is written. */
+static const char *dump(void)
+{
+	int fd = memfd_create("dump", 0);
+	expect(fd >= 0);
+	gos_stack_dump(fd);
+	ssize_t n = pread(fd, dump_text, sizeof dump_text - 1, 0);
+	expect(n >= 0);
+	dump_text[n] = 0;
+	close(fd);
+	return dump_text;
+}
+
+/* The block of one goroutine, copied; NULL if there is none. */
+static const char *block_of(const char *text, uint64_t goid)
+{
+	static char block[1 << 20];
+	char header[40];
+	snprintf(header, sizeof header, "goroutine %llu [", (unsigned long long)goid);
+	const char *at = text;
+	while ((at = strstr(at, header)) != NULL && at != text && at[-1] != '\n')
+		at++;
+	if (at == NULL)
+		return NULL;
+	const char *end = strstr(at, "\n\n");
+	expect(end != NULL && end - at < (ptrdiff_t)sizeof block);
+	memcpy(block, at, (size_t)(end - at));
+	block[end - at] = 0;
+	return block;
+}
+
+/* Each stands there, in this order; "^" stands for the begin of a line. */
+static void expect_text(const char *text, ...)
+{
+	va_list args;
+	va_start(args, text);
+	const char *at = text, *wanted;
+	while ((wanted = va_arg(args, const char *)) != NULL) {
+		bool line = *wanted == '^';
+		const char *found = at;
+		while ((found = strstr(found, wanted + line)) != NULL && line && found != text && found[-1] != '\n')
+			found++;
+		if (found == NULL)
+			ck_abort_msg("\"%s\" is not where it should be in:\n%s", wanted, text);
+		at = found + strlen(wanted + line);
+	}
+	va_end(args);
+}
+
+static size_t count_of(const char *text, const char *what)
+{
+	size_t n = 0;
+	for (const char *at = text; (at = strstr(at, what)) != NULL; at += strlen(what))
+		n++;
+	return n;
+}
+
+GOS_TEST(dump_shows_where_each_goroutine_stands)
+{
+	silent = gos_chan_make(int, 0);
+	uint64_t a = go(receiver), b = go(locker);
+	gos_test_until_n_waiting(2, "chan receive");
+	uint64_t c = go(blocked);
+	gos_test_until_waiting(c, "sync.Mutex.Lock");
+	const char *text = dump();
+	char expected[100];
+
+	const char *block = block_of(text, a);
+	snprintf(expected, sizeof expected, "[chan receive, chan %p]:\n", (void *)silent);
+	expect_text(block, expected, "^gos_chan_recv(...)\n\t", "^receive_here(...)\n\t", "^receiver(...)\n\t", "^created by ", " in goroutine 1\n\t", NULL);
+	expect(strstr(block, "rt_") == NULL); /* the runtime's own frames are not a user's business */
+
+	block = block_of(text, b);
+	expect_text(block, "[chan receive, \"a (b); c\", chan 0x", "^receive_here(...)\n", "^locker(...)\n", NULL);
+
+	block = block_of(text, c);
+	snprintf(expected, sizeof expected, "mutex %p held by goroutine %llu]:\n", (void *)&mutex, (unsigned long long)b);
+	expect_text(block, "[sync.Mutex.Lock, ", expected, "^gos_mutex_lock(...)\n", "^blocked(...)\n", NULL);
+
+	block = block_of(text, 1);
+	expect_text(block, "goroutine 1 [running]:\n", "^gos_stack_dump(...)\n", "^dump(...)\n", NULL);
+	expect(strstr(block, "created by") == NULL);
+}
+
+GOS_TEST(dump_shows_files_and_lines_where_libdw_is)
+{
+	if (dlopen("libdw.so.1", RTLD_NOW) == NULL)
+		return;
+	silent = gos_chan_make(int, 0);
+	uint64_t a = go(receiver);
+	gos_test_until_waiting(a, "chan receive");
+	expect_text(block_of(dump(), a), "^receive_here(...)\n\t", "/test_traceback.c:", " +0x", "^receiver(...)\n\t", "/test_traceback.c:", NULL);
+}
+
+GOS_TEST(dump_of_one_that_has_not_run)
+{
+	uint64_t a = go(fresh, 3);
+	const char *block = block_of(dump(), a);
+	if (block == NULL) /* it has: on another thread */
+		return;
+	expect_text(block, "created by ", NULL);
+	if (strstr(block, "[runnable]") != NULL)
+		expect_text(block, "^fresh(...)\n", "^created by ", NULL);
+}
+
+GOS_TEST(dump_of_one_that_runs)
+{
+	if (gos_procs(0) == 1)
+		gos_procs(2);
+	uint64_t a = go(spinner);
+	while (!spinning)
+		gos_sleep(GOS_MS);
+	expect_text(block_of(dump(), a), "[running]:\n", "^spin_here(...)\n", "^spinner(...)\n", "^created by ", NULL);
+	spin_on = 0;
+}
+
+GOS_TEST(dump_elides_the_middle_of_deep_stacks)
+{
+	silent = gos_chan_make(int, 0);
+	uint64_t a = go(deep, 300);
+	gos_test_until_waiting(a, "chan receive");
+	const char *block = block_of(dump(), a);
+	expect_text(block, " frames]:\n", "^gos_chan_recv(...)\n", "^receive_here(...)\n", "^deep(...)\n", "^...additional frames elided...\n", "^deep(...)\n",
+	            "^created by ", NULL);
+	size_t shown = count_of(block, "(...)\n");
+	expect(shown >= 80 && shown <= 102);
+}
+
+static NOINLINE void deep_in_select(gos_chan *other)
+{
+	int v = 0;
+	struct gos_case cases[] = {GOS_RECV(silent, &v), GOS_SEND(other, &v)};
+	gos_select(cases, 2);
+	KEEP_FRAME;
+}
+
+GOS_TEST(dump_names_all_channels_of_a_select)
+{
+	silent = gos_chan_make(int, 0);
+	gos_chan *other = gos_chan_make(int, 0);
+	uint64_t a = go(deep_in_select, other);
+	gos_test_until_waiting(a, "select");
+	const char *block = block_of(dump(), a);
+	char address[2][40];
+	snprintf(address[0], sizeof address[0], "chan %p", (void *)silent);
+	snprintf(address[1], sizeof address[1], "chan %p", (void *)other);
+	expect_text(block, "[select, ", "]:\n", "^gos_select(...)\n", "^deep_in_select(...)\n", NULL);
+	expect(strstr(block, address[0]) != NULL && strstr(block, address[1]) != NULL);
+}
+
+static void *dump_from_outside(void *arg)
+{
+	(void)arg;
+	dump();
+	return NULL;
+}
+
+GOS_TEST(dump_from_a_thread_that_is_not_ours)
+{
+	pthread_t thread;
+	silent = gos_chan_make(int, 0);
+	uint64_t a = go(receiver);
+	gos_test_until_waiting(a, "chan receive");
+	pthread_create(&thread, NULL, dump_from_outside, NULL);
+	pthread_join(thread, NULL);
+	expect(block_of(dump_text, a) != NULL);
+	expect_text(block_of(dump_text, 1), "goroutine 1 [running]:\n", "pthread_join", NULL);
+}
+
+/* Goroutines that switch all the time, at random depths: no frame may be one that cannot be there. */
+static volatile int churn_stop;
+
+static NOINLINE void churn_leaf(void)
+{
+	gos_yield();
+	KEEP_FRAME;
+}
+
+static NOINLINE void churn_level(unsigned depth)
+{
+	if (depth == 0)
+		churn_leaf();
+	else
+		churn_level(depth - 1);
+	KEEP_FRAME;
+}
+
+static NOINLINE void churner(unsigned seed)
+{
+	while (!churn_stop) {
+		seed = seed * 1103515245 + 12345;
+		churn_level((seed >> 16) % 30);
+	}
+}
+
+GOS_TEST_WITHIN(dump_is_whole_while_everything_moves, 60)
+{
+	uint64_t first = 0, last = 0;
+	for (unsigned i = 0; i < 32; i++) {
+		last = go(churner, i);
+		if (first == 0)
+			first = last;
+	}
+	size_t whole = 0, away = 0;
+	for (int round = 0; round < 20; round++) {
+		const char *text = dump();
+		for (const char *at = text; (at = strstr(at, "goroutine ")) != NULL;) {
+			const char *end = strstr(at, "\n\n");
+			expect(end != NULL);
+			char *block = strndup(at, (size_t)(end - at));
+			at = end + 2;
+			if (strncmp(block, "goroutine 1 ", 12) != 0) {
+				if (strstr(block, "stack unavailable") != NULL) {
+					away++;
+				} else {
+					/* From the innermost known frame, level by level, to churner; nothing behind it. */
+					size_t frames = count_of(block, "(...)\n"), levels = count_of(block, "churn_level(...)\n");
+					size_t ends = count_of(block, "\nchurner(...)\n"), leaves = count_of(block, "churn_leaf(...)\n");
+					size_t yields = count_of(block, "gos_yield(...)\n");
+					if (ends != 1 || frames - levels - leaves - yields != 1 || leaves > 1 || yields > leaves)
+						ck_abort_msg("a stack that cannot be:\n%s", block);
+					whole++;
+				}
+			}
+			free(block);
+		}
+		gos_yield();
+	}
+	churn_stop = 1;
+	expect(whole > 0);
+	expect_lt(away, whole);
+}
+
+/* 10,000 goroutines are a matter of a moment, and panicparse groups them. */
+GOS_TEST(dump_of_many_is_read_by_panicparse)
+{
+	silent = gos_chan_make(int, 0);
+	for (int i = 0; i < 10000; i++)
+		go(receiver);
+	gos_test_until_n_waiting(10000, "chan receive");
+	go(deep, 300);
+	gos_test_until_n_waiting(10001, "chan receive");
+	int64_t start = gos_now();
+	const char *text = dump();
+	int64_t took = gos_now() - start;
+	expect_eq(count_of(text, "\nreceiver(...)\n"), 10000);
+	expect_lt(took, 5 * GOS_S * GOS_TEST_SLOW);
+
+	if (system("command -v panicparse >/dev/null") != 0)
+		return;
+	char name[] = "/tmp/gossamer-dump-XXXXXX", command[100];
+	int fd = mkstemp(name);
+	FILE *file = fdopen(fd, "w");
+	fputs(text, file);
+	fclose(file);
+	snprintf(command, sizeof command, "panicparse -no-color < %s", name);
+	FILE *parsed = popen(command, "r");
+	static char said[1 << 20];
+	size_t n = fread(said, 1, sizeof said - 1, parsed);
+	said[n] = 0;
+	pclose(parsed);
+	unlink(name);
+	expect_text(said, "10000: chan receive [Created by ", "receive_here(...)", "receiver(...)", NULL);
+	expect(strstr(said, "goroutine ") == NULL || strstr(said, "\ngoroutine ") == NULL); /* nothing was passed through unread */
+}
+
+/* ---- deaths --------------------------------------------------------------------------------------------------------- */
+
+static void die_by_panic(void)
+{
+	silent = gos_chan_make(int, 0);
+	gos_test_until_waiting(go(receiver), "chan receive");
+	gos_panic("answer %d", 42);
+}
+
+static void die_by_closed_channel(void)
+{
+	gos_chan *c = gos_chan_make(int, 1);
+	int v = 1;
+	gos_chan_close(c);
+	gos_chan_send(c, &v);
+}
+
+static void die_by_throw(void)
+{
+	rt_throw("it is broken");
+}
+
+static void die_by_exhaustion(void)
+{
+	rt_fatal_exhausted("a thing", -12);
+}
+
+static void die_by_deadlock(void)
+{
+	silent = gos_chan_make(int, 0);
+	gos_test_until_waiting(go(locker), "chan receive");
+	gos_test_until_waiting(go(blocked), "sync.Mutex.Lock");
+	gos_chan *c = gos_chan_make(struct gos_case *, 5);
+	deep_in_select(NULL);
+	gos_chan_recv(c, NULL);
+}
+
+static void quit_oneself(void)
+{
+	silent = gos_chan_make(int, 0);
+	gos_test_until_waiting(go(receiver), "chan receive");
+	kill(getpid(), SIGQUIT);
+	gos_sleep(GOS_S * 10);
+}
+
+static NOINLINE int swallow(int depth)
+{
+	volatile char some[200];
+	some[0] = (char)depth;
+	return depth < 0 ? 0 : swallow(depth + 1) + some[0];
+}
+
+static void greedy(void)
+{
+	gos_set_name("greedy");
+	swallow(0);
+	KEEP_FRAME;
+}
+
+static void die_by_overflow(void)
+{
+	go(greedy);
+	gos_sleep(GOS_S * 10);
+}
+
+static int *volatile nowhere;
+static void (*volatile no_function)(void);
+
+static NOINLINE void touch_nowhere(void)
+{
+	*nowhere = 1;
+	KEEP_FRAME;
+}
+
+static void die_by_fault(void)
+{
+	touch_nowhere();
+	KEEP_FRAME;
+}
+
+static void die_by_wild_call(void)
+{
+	no_function();
+	KEEP_FRAME;
+}
+
+static void die_by_abort(void)
+{
+	abort();
+}
+
+static int fault_within(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	(void)info;
+	(void)size;
+	(void)arg;
+	touch_nowhere();
+	return 0;
+}
+
+/* With the loader's lock held, which the dumper wants for libdw. */
+static void die_locked(void)
+{
+	dl_iterate_phdr(fault_within, NULL);
+}
+
+static void *panic_outside(void *arg)
+{
+	(void)arg;
+	gos_panic("outside");
+}
+
+static void die_outside(void)
+{
+	pthread_t thread;
+	pthread_create(&thread, NULL, panic_outside, NULL);
+	gos_sleep(GOS_S * 10);
+}
+
+static void die_in_child(void)
+{
+	int status;
+	pid_t pid = fork();
+	if (pid == 0)
+		gos_panic("without a dumper");
+	waitpid(pid, &status, 0);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 99);
+}
+
+static NOINLINE void on_usr1(int signal)
+{
+	(void)signal;
+	touch_nowhere();
+	KEEP_FRAME;
+}
+
+static void die_in_handler(void)
+{
+	struct sigaction action = {.sa_handler = on_usr1, .sa_flags = SA_ONSTACK};
+	sigaction(SIGUSR1, &action, NULL);
+	raise(SIGUSR1);
+}
+
+static void panicker(int i)
+{
+	gos_panic("number %d", i);
+}
+
+static void die_all_at_once(void)
+{
+	for (int i = 0; i < 20; i++)
+		go(panicker, i);
+	gos_sleep(GOS_S * 10);
+}
+
+static void forget_segv(int signal)
+{
+	(void)signal;
+	_exit(7);
+}
+
+static void keep_own_handler(void)
+{
+	/* Installed before gos_run by handler_before; still there. */
+	touch_nowhere();
+}
+
+__attribute__((constructor)) static void handler_before(void)
+{
+	if (getenv("TEST_OWN_HANDLER") != NULL)
+		signal(SIGSEGV, forget_segv);
+}
+
+static const struct gos_death deaths[] = {
+	{"panic", die_by_panic, 2, {"panic: answer 42\n\ngoroutine 1 [running]:\ngos_panic(...)\n\t", "die_by_panic(...)\n\t"}, .never = "receiver"},
+	{"panic_all", die_by_panic, 2, {"panic: answer 42", "goroutine 1 [running]", "[chan receive", "receiver(...)"}, "GOSTRACEBACK=all"},
+	{"panic_none", die_by_panic, 2, {"panic: answer 42\n\n"}, "GOSTRACEBACK=none", .never = "goroutine"},
+	{"panic_system", die_by_panic, 2, {"panic: answer 42", "goroutine 1 [running]", "rt_gostart", "[chan receive", "rt_switch(...)"}, "GOSTRACEBACK=system"},
+	{"panic_crash", die_by_panic, -SIGABRT, {"panic: answer 42", "goroutine 1 [running]", "[chan receive"}, "GOSTRACEBACK=crash"},
+	{"closed_channel", die_by_closed_channel, 2, {"panic: ", "goroutine 1 [running]:\ngos_chan_send(...)\n\t", "die_by_closed_channel(...)\n\t"}},
+	{"throw", die_by_throw, 2, {"gossamer: fatal error: it is broken\n\ngoroutine 1 [running]:\n", "die_by_throw(...)"}},
+	{"exhaustion", die_by_exhaustion, 2, {"gossamer: fatal error: cannot allocate a thing: Cannot allocate memory\n"}},
+	{"deadlock",
+	 die_by_deadlock,
+	 2,
+	 {"fatal error: all goroutines are asleep - deadlock!\n\n", "goroutine 1: select; ", "(int; unbuffered; made at ", "\"a (b); c\": chan receive on chan 0x",
+	  ": sync.Mutex.Lock on mutex 0x", " \"a (b); c\"\n\ngoroutine 1 [select", "deep_in_select(...)", "blocked(...)"}},
+	{"quit", quit_oneself, 2, {"SIGQUIT: quit\nPC=0x", "goroutine ", "[chan receive, chan 0x", "receive_here(...)\n\t", "receiver(...)\n\t"}},
+	{"child", die_in_child, 2, {"panic: without a dumper\n\ngoroutine 1 [running]:\ngos_panic(...)\n\t", "die_in_child(...)\n\t"}},
+	{"outside", die_outside, 2, {"panic: outside\n\ngoroutine 0 [running, thread ", "gos_panic(...)\n\t", "panic_outside(...)\n\t", "goroutine 1 ["}},
+	{"all_at_once", die_all_at_once, 2, {"panic: number ", "panicker(...)"}, .never = "died again"},
+#if GOS_TEST_SLOW == 1 /* sanitizers keep these signals to themselves */
+	{"overflow",
+	 die_by_overflow,
+	 2,
+	 {"gossamer: goroutine ", "\"greedy\" exceeds its stack of 65536 bytes\nfatal error: stack overflow\n", "[running, \"greedy\", ", "swallow(...)\n\t",
+	  "additional frames elided", "greedy(...)\n\t", "created by die_by_overflow in goroutine 1"}},
+	{"fault",
+	 die_by_fault,
+	 -SIGSEGV,
+	 {"fatal error: unexpected signal\n[signal SIGSEGV: segmentation violation code=1 addr=0x0 pc=0x", "goroutine 1 [running]:\ntouch_nowhere(...)\n\t",
+	  "die_by_fault(...)\n\t"}},
+	{"wild_call", die_by_wild_call, -SIGSEGV, {"addr=0x0 pc=0x0]\n\ngoroutine 1 [running]:\n", "die_by_wild_call(...)\n\t"}},
+	{"abort", die_by_abort, -SIGABRT, {"[signal SIGABRT: abort code=", "goroutine 1 [running]:\n", "abort(...)\n\t", "die_by_abort(...)\n\t"}},
+	{"locked", die_locked, -SIGSEGV, {"[signal SIGSEGV", "goroutine 1 [running]:\ntouch_nowhere(...)\n", "fault_within(...)\n", "die_locked(...)\n"}},
+	{"in_handler", die_in_handler, -SIGSEGV, {"[signal SIGSEGV", "goroutine 1 [running]:\ntouch_nowhere(...)\n", "on_usr1(...)\n", "raise(...)\n", "die_in_handler(...)\n"}},
+	{"own_handler", keep_own_handler, 7, {NULL}, "TEST_OWN_HANDLER=1", .never = "fatal error"},
+#endif
+};
+GOS_DEATHS(deaths)
