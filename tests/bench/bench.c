@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ int64_t bench_now(void)
 	return t.tv_sec * GOS_S + t.tv_nsec;
 }
 
-static int64_t cpu_now(void)
+int64_t bench_cpu(void)
 {
 	struct rusage u;
 	getrusage(RUSAGE_SELF, &u);
@@ -56,6 +57,16 @@ int64_t bench_status(const char *key)
 	return kb * 1024;
 }
 
+void bench_touch(int64_t bytes)
+{
+	char *p = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		bench_fail("no %lld bytes of memory", (long long)bytes);
+	for (int64_t i = 0; i < bytes; i += 4096)
+		p[i] = 1;
+	munmap(p, (size_t)bytes);
+}
+
 void bench_note(const char *key, double value)
 {
 	size_t used = strlen(notes);
@@ -84,14 +95,14 @@ static int app(int argc, char **argv)
 
 	notes[0] = '\0';
 	int64_t wall = bench_now();
-	int64_t cpu = cpu_now();
+	int64_t cpu = bench_cpu();
 	int64_t check = bench_work(n, tasks);
-	cpu = cpu_now() - cpu;
+	cpu = bench_cpu() - cpu;
 	wall = bench_now() - wall;
 
-	printf("bench=%s side=gossamer procs=%d n=%lld tasks=%lld check=%lld wall=%lld cpu=%lld ns=%.2f peak=%lld%s\n", bench_name,
+	printf("bench=%s side=gossamer procs=%d n=%lld tasks=%lld check=%lld wall=%lld cpu=%lld ns=%.2f ns_cpu=%.2f peak=%lld%s\n", bench_name,
 	       gos_procs(0), (long long)n, (long long)tasks, (long long)check, (long long)wall, (long long)cpu, (double)wall / (double)n,
-	       (long long)bench_status("VmHWM"), notes);
+	       (double)cpu / (double)n, 	       (long long)bench_status("VmHWM"), notes);
 	return 0;
 }
 

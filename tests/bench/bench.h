@@ -24,7 +24,11 @@ void bench_note(const char *key, double value);
 _Noreturn void bench_fail(const char *format, ...) GOS_PRINTF(1, 2);
 
 int64_t bench_now(void);               /* CLOCK_MONOTONIC, ns */
+int64_t bench_cpu(void);               /* CPU time of all threads, ns */
 int64_t bench_rss(void);               /* resident bytes now, from /proc/self/statm */
 int64_t bench_status(const char *key); /* bytes, from a kB line of /proc/self/status, such as "VmPTE" */
+
+/* Touches that much memory and gives it back to the kernel. What runs next finds pages that the host, if there is one, has ready. */
+void bench_touch(int64_t bytes);
 
 #endif
