@@ -30,6 +30,7 @@ static void bury(struct gos_g *gp, void *arg)
 {
 	struct gos_p *pp = ((struct gos_m *)arg)->p;
 
+	rt_sanitizer_death(gp);
 	if (rt_unlikely(gp->named)) {
 		gp->named = 0;
 		gp->name[0] = '\0';
@@ -71,6 +72,7 @@ _Noreturn void rt_goexit0(void)
 		rt_store_relaxed(&mp->curg, (struct gos_g *)NULL);
 	}
 	/* Point of no return: rt_switch_finish buries gp, and this stack may be another goroutine's. */
+	rt_sanitizer_leave(NULL, next != NULL ? next : &mp->g0);
 	rt_jump(to, mp);
 }
 

@@ -34,6 +34,7 @@ static void *m_main(void *arg)
 	mp->tid = (uint32_t)syscall(SYS_gettid);
 	prctl(PR_SET_TIMERSLACK, 1); /* ns; the default of 50 us would be added to every sleep */
 	rt_crash_init_m(mp);
+	rt_sanitizer_thread(&mp->g0);
 	struct gos_p *pp = mp->next_p;
 	mp->next_p = NULL;
 	rt_p_acquire(mp, pp);

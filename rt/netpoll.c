@@ -50,13 +50,13 @@ struct gos_pollfd *rt_pollfd(int fd)
 	void **directory = rt_load_acquire(&table);
 	if (directory != NULL) {
 		struct gos_pollfd *slab = rt_load_acquire(&directory[fd / FDS_PER_SLAB]);
-		if (rt_likely(slab != NULL && slab[fd % FDS_PER_SLAB].fd == fd))
+		if (rt_likely(slab != NULL && rt_load_acquire(&slab[fd % FDS_PER_SLAB].fd) == fd))
 			return &slab[fd % FDS_PER_SLAB];
 	}
 	rt_lock(&table_lock, RT_RANK_SLAB);
 	void **made = table;
 	struct gos_pollfd *pd = rt_slab_at(&made, (uint64_t)fd, FDS_PER_SLAB, sizeof *pd, "descriptors' records");
-	pd->fd = fd;
+	rt_store_release(&pd->fd, fd);
 	rt_store_release(&table, made);
 	rt_unlock(&table_lock);
 	return pd;
@@ -82,7 +82,8 @@ int rt_pollfd_watch(struct gos_pollfd *pd)
 		} else if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, pd->fd, &ev) == 0) {
 			if (!(flags & O_NONBLOCK))
 				fcntl(pd->fd, F_SETFL, flags | O_NONBLOCK);
-			pd->rg = pd->wg = RT_POLL_NONE;
+			rt_store_relaxed(&pd->rg, RT_POLL_NONE);
+			rt_store_relaxed(&pd->wg, RT_POLL_NONE);
 			rt_store_release(&pd->watched, 1u);
 		} else if (errno == EPERM) { /* a regular file or a directory: always ready */
 			rt_store_release(&pd->watched, 2u);
@@ -123,7 +124,7 @@ struct gos_g *rt_pollfd_close(struct gos_pollfd *pd)
 	rt_lock(&pd->lock, RT_RANK_POLLFD);
 	if (pd->watched == 1)
 		epoll_ctl(epoll_fd, EPOLL_CTL_DEL, pd->fd, NULL);
-	pd->sequence++;
+	rt_store_release(&pd->sequence, pd->sequence + 1);
 	rt_store_release(&pd->watched, 0u);
 	append(&end, rt_pollfd_edge(&pd->rg));
 	append(&end, rt_pollfd_edge(&pd->wg));

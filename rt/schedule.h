@@ -15,6 +15,7 @@
 #include "gstatus.h"
 #include "machine.h"
 #include "runq.h"
+#include "sanitizer.h"
 
 #define RT_TICKS 61 /* switches between looks at the global queue, timers and the back of the line: Go's number */
 
@@ -76,7 +77,7 @@ RT_INLINE void rt_execute(struct gos_m *mp, struct gos_g *gp)
 	rt_g_set(gp, GOS_RUNNABLE, GOS_RUNNING);
 	gp->m = mp;
 	rt_store_relaxed(&mp->curg, gp);
-	mp->p->tick++;
+	rt_store_relaxed(&mp->p->tick, mp->p->tick + 1);
 	rt_store_release(&gp->seq, gp->seq + 1); /* odd: who copies its stack from outside has to try again */
 }
 
@@ -93,7 +94,9 @@ RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struc
 	} else {
 		rt_store_relaxed(&mp->curg, (struct gos_g *)NULL);
 	}
+	rt_sanitizer_leave(from, next != NULL ? next : &mp->g0);
 	mp = rt_switch(&from->sched, to, mp);
+	rt_sanitizer_arrive(from);
 	rt_switch_finish(mp);
 	return mp;
 }

@@ -129,6 +129,7 @@ void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_op
 	struct gos_g *creator = mp->curg != NULL ? mp->curg : &mp->g0;
 	struct gos_g *gp = take_g(pp, options != NULL ? options->stack_size : 0);
 
+	rt_sanitizer_birth(gp);
 	uint64_t *frame = (uint64_t *)gp->stack_hi - START_WORDS;
 	memset(frame, 0, START_WORD_RETURN * sizeof *frame);
 	frame[START_WORD_RETURN] = (uint64_t)rt_gostart;
@@ -170,6 +171,7 @@ uint64_t gos_go_with_registers(const struct gos_go_options *options, void *fn, c
 
 void rt_goroutine_begin(struct gos_m *mp)
 {
+	rt_sanitizer_arrive(mp->curg);
 	rt_switch_finish(mp);
 }
 
