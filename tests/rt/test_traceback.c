@@ -176,14 +176,15 @@ PLAIN_TEST(unwind_survives_a_stack_of_noise)
 	static uint64_t copy[512];
 	static struct rt_frame frames[5000];
 	uint64_t seed = gos_test_seed(), base = UINT64_C(0x700000000000);
-	void *const code[] = {(void *)recurse, (void *)see3, (void *)printf, (void *)qsort, (void *)gos_run, (void *)gos_yield, (void *)malloc};
+	void *const code[] = {(void *)recurse, (void *)see3,      (void *)printf, (void *)qsort,
+			      (void *)gos_run, (void *)gos_yield, (void *)malloc};
 	for (int round = 0; round < 20000; round++) {
 		for (size_t i = 0; i < 512; i++) {
 			uint64_t r = gos_test_random(&seed);
 			copy[i] = r % 4 == 0   ? (uint64_t)(uintptr_t)code[(r >> 8) % 7] + (r >> 20) % 300
-			          : r % 4 == 1 ? base + (r >> 8) % sizeof copy
-			          : r % 4 == 2 ? r
-			                       : r % 100;
+				  : r % 4 == 1 ? base + (r >> 8) % sizeof copy
+				  : r % 4 == 2 ? r
+					       : r % 100;
 		}
 		struct rt_regs regs;
 		for (int i = 0; i < RT_REG_COUNT; i++)
@@ -358,7 +359,8 @@ GOS_TEST(dump_shows_where_each_goroutine_stands)
 
 	const char *block = block_of(text, a);
 	snprintf(expected, sizeof expected, "[chan receive, chan %p]:\n", (void *)silent);
-	expect_text(block, expected, "^gos_chan_recv(...)\n\t", "^receive_here(...)\n\t", "^receiver(...)\n\t", "^created by ", " in goroutine 1\n\t", NULL);
+	expect_text(block, expected, "^gos_chan_recv(...)\n\t", "^receive_here(...)\n\t", "^receiver(...)\n\t", "^created by ",
+		    " in goroutine 1\n\t", NULL);
 	expect(strstr(block, "rt_") == NULL); /* the runtime's own frames are not a user's business */
 
 	block = block_of(text, b);
@@ -380,7 +382,8 @@ GOS_TEST(dump_shows_files_and_lines_where_libdw_is)
 	silent = gos_chan_make(int, 0);
 	uint64_t a = go(receiver);
 	gos_test_until_waiting(a, "chan receive");
-	expect_text(block_of(dump(), a), "^receive_here(...)\n\t", "/test_traceback.c:", " +0x", "^receiver(...)\n\t", "/test_traceback.c:", NULL);
+	expect_text(block_of(dump(), a), "^receive_here(...)\n\t", "/test_traceback.c:", " +0x", "^receiver(...)\n\t",
+		    "/test_traceback.c:", NULL);
 }
 
 GOS_TEST(dump_of_one_that_has_not_run)
@@ -411,8 +414,8 @@ GOS_TEST(dump_elides_the_middle_of_deep_stacks)
 	uint64_t a = go(deep, 300);
 	gos_test_until_waiting(a, "chan receive");
 	const char *block = block_of(dump(), a);
-	expect_text(block, " frames]:\n", "^gos_chan_recv(...)\n", "^receive_here(...)\n", "^deep(...)\n", "^...additional frames elided...\n", "^deep(...)\n",
-	            "^created by ", NULL);
+	expect_text(block, " frames]:\n", "^gos_chan_recv(...)\n", "^receive_here(...)\n", "^deep(...)\n",
+		    "^...additional frames elided...\n", "^deep(...)\n", "^created by ", NULL);
 	size_t shown = count_of(block, "(...)\n");
 	expect(shown >= 80 && shown <= 102);
 }
@@ -505,8 +508,10 @@ GOS_TEST_WITHIN(dump_is_whole_while_everything_moves, 60)
 					away++;
 				} else {
 					/* From the innermost known frame, level by level, to churner; nothing behind it. */
-					size_t frames = count_of(block, "(...)\n"), levels = count_of(block, "churn_level(...)\n");
-					size_t ends = count_of(block, "\nchurner(...)\n"), leaves = count_of(block, "churn_leaf(...)\n");
+					size_t frames = count_of(block, "(...)\n"),
+					       levels = count_of(block, "churn_level(...)\n");
+					size_t ends = count_of(block, "\nchurner(...)\n"),
+					       leaves = count_of(block, "churn_leaf(...)\n");
 					size_t yields = count_of(block, "gos_yield(...)\n");
 					if (ends != 1 || frames - levels - leaves - yields != 1 || leaves > 1 || yields > leaves)
 						ck_abort_msg("a stack that cannot be:\n%s", block);
@@ -552,7 +557,8 @@ GOS_TEST(dump_of_many_is_read_by_panicparse)
 	pclose(parsed);
 	unlink(name);
 	expect_text(said, "10000: chan receive [Created by ", "receive_here(...)", "receiver(...)", NULL);
-	expect(strstr(said, "goroutine ") == NULL || strstr(said, "\ngoroutine ") == NULL); /* nothing was passed through unread */
+	expect(strstr(said, "goroutine ") == NULL ||
+	       strstr(said, "\ngoroutine ") == NULL); /* nothing was passed through unread */
 }
 
 /* ---- deaths --------------------------------------------------------------------------------------------------------- */
@@ -659,6 +665,7 @@ static int fault_within(struct dl_phdr_info *info, size_t size, void *arg)
 static void die_locked(void)
 {
 	dl_iterate_phdr(fault_within, NULL);
+	KEEP_FRAME;
 }
 
 static void *panic_outside(void *arg)
@@ -696,6 +703,7 @@ static void die_in_handler(void)
 	struct sigaction action = {.sa_handler = on_usr1, .sa_flags = SA_ONSTACK};
 	sigaction(SIGUSR1, &action, NULL);
 	raise(SIGUSR1);
+	KEEP_FRAME;
 }
 
 static void panicker(int i)
@@ -729,38 +737,78 @@ __attribute__((constructor)) static void handler_before(void)
 }
 
 static const struct gos_death deaths[] = {
-	{"panic", die_by_panic, 2, {"panic: answer 42\n\ngoroutine 1 [running]:\ngos_panic(...)\n\t", "die_by_panic(...)\n\t"}, .never = "receiver"},
-	{"panic_all", die_by_panic, 2, {"panic: answer 42", "goroutine 1 [running]", "[chan receive", "receiver(...)"}, "GOSTRACEBACK=all"},
+	{"panic",
+	 die_by_panic,
+	 2,
+	 {"panic: answer 42\n\ngoroutine 1 [running]:\ngos_panic(...)\n\t", "die_by_panic(...)\n\t"},
+	 .never = "receiver"},
+	{"panic_all",
+	 die_by_panic,
+	 2,
+	 {"panic: answer 42", "goroutine 1 [running]", "[chan receive", "receiver(...)"},
+	 "GOSTRACEBACK=all"},
 	{"panic_none", die_by_panic, 2, {"panic: answer 42\n\n"}, "GOSTRACEBACK=none", .never = "goroutine"},
-	{"panic_system", die_by_panic, 2, {"panic: answer 42", "goroutine 1 [running]", "rt_gostart", "[chan receive", "rt_switch(...)"}, "GOSTRACEBACK=system"},
-	{"panic_crash", die_by_panic, -SIGABRT, {"panic: answer 42", "goroutine 1 [running]", "[chan receive"}, "GOSTRACEBACK=crash"},
-	{"closed_channel", die_by_closed_channel, 2, {"panic: ", "goroutine 1 [running]:\ngos_chan_send(...)\n\t", "die_by_closed_channel(...)\n\t"}},
+	{"panic_system",
+	 die_by_panic,
+	 2,
+	 {"panic: answer 42", "goroutine 1 [running]", "rt_gostart", "[chan receive", "rt_switch(...)"},
+	 "GOSTRACEBACK=system"},
+	{"panic_crash",
+	 die_by_panic,
+	 -SIGABRT,
+	 {"panic: answer 42", "goroutine 1 [running]", "[chan receive"},
+	 "GOSTRACEBACK=crash"},
+	{"closed_channel",
+	 die_by_closed_channel,
+	 2,
+	 {"panic: ", "goroutine 1 [running]:\ngos_chan_send(...)\n\t", "die_by_closed_channel(...)\n\t"}},
 	{"throw", die_by_throw, 2, {"gossamer: fatal error: it is broken\n\ngoroutine 1 [running]:\n", "die_by_throw(...)"}},
 	{"exhaustion", die_by_exhaustion, 2, {"gossamer: fatal error: cannot allocate a thing: Cannot allocate memory\n"}},
 	{"deadlock",
 	 die_by_deadlock,
 	 2,
-	 {"fatal error: all goroutines are asleep - deadlock!\n\n", "goroutine 1: select; ", "(int; unbuffered; made at ", "\"a (b); c\": chan receive on chan 0x",
-	  ": sync.Mutex.Lock on mutex 0x", " \"a (b); c\"\n\ngoroutine 1 [select", "deep_in_select(...)", "blocked(...)"}},
-	{"quit", quit_oneself, 2, {"SIGQUIT: quit\nPC=0x", "goroutine ", "[chan receive, chan 0x", "receive_here(...)\n\t", "receiver(...)\n\t"}},
-	{"child", die_in_child, 2, {"panic: without a dumper\n\ngoroutine 1 [running]:\ngos_panic(...)\n\t", "die_in_child(...)\n\t"}},
-	{"outside", die_outside, 2, {"panic: outside\n\ngoroutine 0 [running, thread ", "gos_panic(...)\n\t", "panic_outside(...)\n\t", "goroutine 1 ["}},
+	 {"fatal error: all goroutines are asleep - deadlock!\n\n", "goroutine 1: select; ", "(int; unbuffered; made at ",
+	  "\"a (b); c\": chan receive on chan 0x", ": sync.Mutex.Lock on mutex 0x", " \"a (b); c\"\n\ngoroutine 1 [select",
+	  "deep_in_select(...)", "blocked(...)"}},
+	{"quit",
+	 quit_oneself,
+	 2,
+	 {"SIGQUIT: quit\nPC=0x", "goroutine ", "[chan receive, chan 0x", "receive_here(...)\n\t", "receiver(...)\n\t"}},
+	{"child",
+	 die_in_child,
+	 2,
+	 {"panic: without a dumper\n\ngoroutine 1 [running]:\ngos_panic(...)\n\t", "die_in_child(...)\n\t"}},
+	{"outside",
+	 die_outside,
+	 2,
+	 {"panic: outside\n\ngoroutine 0 [running, thread ", "gos_panic(...)\n\t", "panic_outside(...)\n\t", "goroutine 1 ["}},
 	{"all_at_once", die_all_at_once, 2, {"panic: number ", "panicker(...)"}, .never = "died again"},
 #if GOS_TEST_SLOW == 1 /* sanitizers keep these signals to themselves */
 	{"overflow",
 	 die_by_overflow,
 	 2,
-	 {"gossamer: goroutine ", "\"greedy\" exceeds its stack of 65536 bytes\nfatal error: stack overflow\n", "[running, \"greedy\", ", "swallow(...)\n\t",
-	  "additional frames elided", "greedy(...)\n\t", "created by die_by_overflow in goroutine 1"}},
+	 {"gossamer: goroutine ", "\"greedy\" exceeds its stack of 65536 bytes\nfatal error: stack overflow\n",
+	  "[running, \"greedy\", ", "swallow(...)\n\t", "additional frames elided", "greedy(...)\n\t",
+	  "created by die_by_overflow in goroutine 1"}},
 	{"fault",
 	 die_by_fault,
 	 -SIGSEGV,
-	 {"fatal error: unexpected signal\n[signal SIGSEGV: segmentation violation code=1 addr=0x0 pc=0x", "goroutine 1 [running]:\ntouch_nowhere(...)\n\t",
-	  "die_by_fault(...)\n\t"}},
+	 {"fatal error: unexpected signal\n[signal SIGSEGV: segmentation violation code=1 addr=0x0 pc=0x",
+	  "goroutine 1 [running]:\ntouch_nowhere(...)\n\t", "die_by_fault(...)\n\t"}},
 	{"wild_call", die_by_wild_call, -SIGSEGV, {"addr=0x0 pc=0x0]\n\ngoroutine 1 [running]:\n", "die_by_wild_call(...)\n\t"}},
-	{"abort", die_by_abort, -SIGABRT, {"[signal SIGABRT: abort code=", "goroutine 1 [running]:\n", "abort(...)\n\t", "die_by_abort(...)\n\t"}},
-	{"locked", die_locked, -SIGSEGV, {"[signal SIGSEGV", "goroutine 1 [running]:\ntouch_nowhere(...)\n", "fault_within(...)\n", "die_locked(...)\n"}},
-	{"in_handler", die_in_handler, -SIGSEGV, {"[signal SIGSEGV", "goroutine 1 [running]:\ntouch_nowhere(...)\n", "on_usr1(...)\n", "raise(...)\n", "die_in_handler(...)\n"}},
+	{"abort",
+	 die_by_abort,
+	 -SIGABRT,
+	 {"[signal SIGABRT: abort code=", "goroutine 1 [running]:\n", "abort(...)\n\t", "die_by_abort(...)\n\t"}},
+	{"locked",
+	 die_locked,
+	 -SIGSEGV,
+	 {"[signal SIGSEGV", "goroutine 1 [running]:\ntouch_nowhere(...)\n", "fault_within(...)\n", "die_locked(...)\n"}},
+	{"in_handler",
+	 die_in_handler,
+	 -SIGSEGV,
+	 {"[signal SIGSEGV", "goroutine 1 [running]:\ntouch_nowhere(...)\n", "on_usr1(...)\n", "raise(...)\n",
+	  "die_in_handler(...)\n"}},
 	{"own_handler", keep_own_handler, 7, {NULL}, "TEST_OWN_HANDLER=1", .never = "fatal error"},
 #endif
 };
