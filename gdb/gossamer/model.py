@@ -17,6 +17,7 @@ _PAGE = 4096
 _QUEUE_MAX = 100_000  # waiters on one object that are followed
 _CASES_MAX = 65_536  # of one select
 _DIRECTORY_CHUNK = 512  # slab addresses a read
+_TROUBLES_MAX = 200  # sentences after which a list is given up
 _TEXT_MAX = 128
 
 _G_FIELDS = ("sched_sp", "seq", "status", "dbgmask", "reason", "goid", "stack_lo", "stack_hi", "wait_since", "wait_obj",
@@ -121,6 +122,9 @@ class Runtime:
                                     % (what, first, trouble, first * per_slab, count))
                 return
             for index, address in enumerate(entries, first):
+                if len(self.missing) > _TROUBLES_MAX:
+                    self.missing.append("after so many troubles the other %d slabs of %s were not looked at" % (wanted - index, what))
+                    return
                 items = min(per_slab, count - index * per_slab)
                 if address == 0:
                     self.missing.append("the runtime counts %d records of %s, but its directory ends after %d: the count or the directory is corrupt"
@@ -185,9 +189,9 @@ class Runtime:
                 continue
             yield g
         if broken:
-            self.missing.append("%s corrupt, for one that at 0x%x (id %d, state %d)"
-                                % ("one record of a goroutine is" if broken == 1 else "%d records of goroutines are" % broken,
-                                   sample.address, sample.goid, sample.status))
+            self.missing.append("%s corrupt at 0x%x (id %d, state %d)" % (
+                "one goroutine's record is" if broken == 1 else "%d goroutines' records are, one of them is" % broken,
+                sample.address, sample.goid, sample.status))
 
     def goroutine_at(self, address):
         """The G at an address."""

@@ -18,8 +18,8 @@ class Place:
         self.function, self.file, self.line, self.text = function, file, line, text
 
     def matches(self, wanted):
-        """Whether `wanted` is part of the function's name, of the file's, or of "file:line"."""
-        return wanted in self.text or wanted in ("%s:%d" % (self.file, self.line) if self.file else "")
+        """Whether `wanted` is part of the text, or, when it has a slash, of the file's path and line."""
+        return wanted in self.text or "/" in wanted and wanted in "%s:%d" % (self.file, self.line)
 
 
 NOWHERE = Place("", "", 0, "")
@@ -113,7 +113,7 @@ def user_frame(frame, g, own_pcs):
             pc = candidate.pc()
             if pc == g.wait_pc:
                 return candidate
-            folder, at_home = _folder(pc - (candidate.level() > 0)), gdb.solib_name(pc) == home
+            folder, at_home = _folder(pc - (candidate.level() > 0)), gdb.solib_name(pc & _MASK) == home
             if folder is None and at_home:
                 nameless = nameless or candidate
             elif folder is not None and folder not in own:
@@ -133,7 +133,7 @@ def frame_place(frame):
 
 def _folder(pc):
     try:
-        found = gdb.find_pc_line(pc)
+        found = gdb.find_pc_line(pc & _MASK)
     except gdb.error:
         return None
     if found.symtab is None or not found.line:

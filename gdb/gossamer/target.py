@@ -136,12 +136,16 @@ def find_root():
     A stripped program has no symbols, and a core may come without the program file, so the notes are looked for in memory
     first: the program headers where the kernel says they are, then each shared object in the dynamic linker's list.
     """
+    trouble = None
     for candidate in _candidates():
         try:
             if abi.is_root(read(candidate, 8)):
                 return candidate
-        except Trouble:
-            pass
+            trouble = trouble or Trouble("what should describe the runtime, at 0x%x, is something else: overwritten, or of another program file" % candidate)
+        except Trouble as unreadable:
+            trouble = trouble or Trouble("the runtime's description is not in this core or process: %s" % unreadable)
+    if trouble is not None:
+        raise trouble
     return None
 
 

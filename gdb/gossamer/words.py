@@ -75,6 +75,21 @@ def ids(goids, limit=8):
     return "%s and %s more" % (text, number(len(goids) - limit)) if len(goids) > limit else text
 
 
+def waiters(rt, first, limit=8, but=None):
+    """"7, 9, 12 and more": the ids of who stands in a channel's queue, followed only as far as they are shown."""
+    goids = []
+    try:
+        for sudog in rt.waiters(first):
+            if sudog.goid == but:
+                continue
+            if len(goids) == limit:
+                return ", ".join(goids) + " and more"
+            goids.append(str(sudog.goid))
+    except Trouble as trouble:
+        return "%s (%s)" % (", ".join(goids), trouble) if goids else "(%s)" % trouble
+    return ", ".join(goids)
+
+
 def number(n):
     """12,345."""
     return "{:,}".format(n)

@@ -243,6 +243,19 @@ static char *read_all(int fd, pid_t pid)
 	return text;
 }
 
+/* gdb 13 on processors with AMX says this of every thread of a kernel core; it is harmless and known. */
+static void drop_noise(char *text)
+{
+	static const char noise[] = "warning: Section `.reg-xstate/";
+	for (char *at; (at = strstr(text, noise)) != NULL;) {
+		char *end = strchr(at, '\n');
+		size_t rest = end != NULL ? strlen(end + 1) + 1 : 1;
+		if (at > text + 1 && at[-1] == '\n' && at[-2] == '\n') /* with the empty line before it */
+			at--;
+		memmove(at, end != NULL ? end + 1 : at + strlen(at), rest);
+	}
+}
+
 static void must_be_tidy(struct gdb_run *run)
 {
 	static const char *const never[] = {"Traceback (most recent call", "Python Exception", "Error occurred in Python",
@@ -292,6 +305,7 @@ static void run_gdb(struct gdb_run *run, const char *const *target)
 	close(out[1]);
 	run->text = read_all(out[0], pid);
 	close(out[0]);
+	drop_noise(run->text);
 	waitpid(pid, &run->status, 0);
 	run->seconds = now() - began;
 	free(argv);

@@ -3,7 +3,7 @@
 
 import gdb
 
-from .. import model, places, target, unwind
+from .. import model, places, target, unwind, words
 from ..abi import Trouble
 
 
@@ -37,7 +37,7 @@ def guarded(run, *arguments):
     except gdb.error as error:
         raise gdb.GdbError(str(error)) from None
     except Exception as error:  # a fault of this package: one line, so that gdb's session goes on undisturbed
-        raise gdb.GdbError("gossamer: internal fault (%s: %s); 'set python print-stack full' does not help, please report it"
+        raise gdb.GdbError("gossamer: a fault of the gdb package itself, please report it: %s: %s"
                            % (type(error).__name__, error)) from None
 
 
@@ -99,10 +99,10 @@ class View:
 
     def on_this_thread(self, thread):
         """The G whose stack a thread is on: what its M says, if the stack's range agrees, else a search."""
-        for g in self.goroutines or self._guess(thread):
-            if self.rt.on_threads([g], [thread]):
+        for g in self._guess(thread):
+            if g.stack_lo <= thread.sp < g.stack_hi:
                 return g
-        for g in self.rt.records():
+        for g in self.goroutines or self.rt.records():
             if g.stack_lo <= thread.sp < g.stack_hi and g.goid:
                 return g
         return None
@@ -153,10 +153,11 @@ def say(text=""):
 
 def report_missing(rt):
     """After a list: what of it could not be read."""
-    for sentence in rt.missing[:4]:
+    sentences = list(dict.fromkeys(rt.missing))
+    for sentence in sentences[:4]:
         say("Incomplete: %s." % sentence)
-    if len(rt.missing) > 4:
-        say("Incomplete: %d more troubles of this kind." % (len(rt.missing) - 4))
+    if len(sentences) > 4:
+        say("Incomplete: %s more of this kind." % words.number(len(sentences) - 4))
 
 
 def register():

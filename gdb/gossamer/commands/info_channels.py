@@ -38,22 +38,12 @@ goroutines' ids. 'print *(gos_chan *) ADDRESS' shows the elements."""
         channels.sort(key=lambda c: not (c.sendq or c.recvq))
         shown = channels if "-all" in argv else channels[:_SHOWN]
         rows = [["  0x%x" % c.address, c.elem_type, "%d/%d%s" % (c.count, c.capacity, " closed" if c.closed else ""), c.made_at,
-                 _waiting(rt, c.sendq), _waiting(rt, c.recvq)] for c in shown]
+                 words.waiters(rt, c.sendq, 6), words.waiters(rt, c.recvq, 6)] for c in shown]
         for line in words.table(["  Channel", "Type", "Elements", "Made", "Waiting to send", "Waiting to receive"], rows):
             say(line)
         if len(shown) < len(channels):
             say("%s not shown: info channels %s-all." % (words.count(len(channels) - len(shown), "more channel"), "-waited " if "-waited" in argv else ""))
         return report_missing(rt)
-
-
-def _waiting(rt, first):
-    goids = []
-    try:
-        for sudog in rt.waiters(first):
-            goids.append(sudog.goid)
-    except Trouble as trouble:
-        return "%s (%s)" % (words.ids(goids), trouble)
-    return words.ids(goids, 6)
 
 
 def register():

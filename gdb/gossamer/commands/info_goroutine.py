@@ -128,15 +128,9 @@ def _queues(rt, address, but=None):
     except Trouble:
         return
     for label, first in (("waiting to send", c.sendq), ("waiting to receive", c.recvq)):
-        goids, trouble = [], ""
-        try:
-            for sudog in rt.waiters(first):
-                if sudog.goid != but:
-                    goids.append(sudog.goid)
-        except Trouble as error:
-            trouble = " (%s)" % error
-        if goids or trouble:
-            yield label, words.ids(goids) + trouble
+        waiting = words.waiters(rt, first, 20, but)
+        if waiting:
+            yield label, waiting
 
 
 def register():

@@ -34,16 +34,8 @@ class ChanPrinter:
             return None
 
     def to_string(self):
-        waiting = []
-        for label, first in (("waiting to send", self.channel.sendq), ("waiting to receive", self.channel.recvq)):
-            goids = []
-            try:
-                for sudog in self.rt.waiters(first):
-                    goids.append(sudog.goid)
-            except Trouble as trouble:
-                waiting.append(str(trouble))
-            if goids:
-                waiting.append("%s: %s" % (label, words.ids(goids)))
+        queues = (("waiting to send", self.channel.sendq), ("waiting to receive", self.channel.recvq))
+        waiting = ["%s: %s" % (label, words.waiters(self.rt, first)) for label, first in queues if first]
         return "; ".join([words.channel(self.channel)] + waiting)
 
     def children(self):
