@@ -2,10 +2,10 @@
 /*
  * gos_test.h - how a test of the runtime is written.
  *
- *	GOS_TEST(chan_is_fifo) { ...; expect(x == 1); }
+ *	GOS_TEST(chan_len_and_cap) { ...; expect(x == 1); }
  *
  * is a whole test: it names itself, and its body runs as goroutine 1 in a process of its own (gos_run may be called only once), under a watchdog that
- * dumps all goroutines. There is no other list of tests: tests/support/gos_test.c has main(). One test alone: CK_RUN_CASE=chan_is_fifo PROGRAM.
+ * dumps all goroutines. There is no other list of tests: tests/support/gos_test.c has main(). One test alone: CK_RUN_CASE=chan_len_and_cap PROGRAM.
  *
  * Tests that must die are rows of a table, see GOS_DEATHS: what runs, with which code it ends, what it says. One death alone: PROGRAM --death NAME.
  */
