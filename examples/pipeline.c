@@ -20,7 +20,7 @@ enum { READERS = 64, TOP = 10, WORD_MAX = 63 };
 /* ---- a table of words and how often each came: open addressing, at most half full ---------------------------------------- */
 
 struct entry {
-	char *word; /* NULL: free */
+	char *word; /* NULL: nothing here */
 	long count;
 };
 
@@ -30,23 +30,7 @@ struct table {
 	long words;
 };
 
-static void table_add(struct table *t, const char *word, long count);
-
-static void table_grow(struct table *t)
-{
-	struct table bigger = {.size = t->size ? t->size * 2 : 1024};
-
-	bigger.entries = calloc(bigger.size, sizeof *bigger.entries);
-	if (bigger.entries == NULL)
-		gos_panic("out of memory");
-	for (size_t i = 0; i < t->size; i++)
-		if (t->entries[i].word != NULL) {
-			table_add(&bigger, t->entries[i].word, t->entries[i].count);
-			free(t->entries[i].word);
-		}
-	free(t->entries);
-	*t = bigger;
-}
+static void table_grow(struct table *t);
 
 static void table_add(struct table *t, const char *word, long count)
 {
@@ -66,6 +50,32 @@ static void table_add(struct table *t, const char *word, long count)
 	}
 	t->entries[i].count += count;
 	t->words += count;
+}
+
+static void table_add_all(struct table *t, const struct table *more)
+{
+	for (size_t i = 0; i < more->size; i++)
+		if (more->entries[i].word != NULL)
+			table_add(t, more->entries[i].word, more->entries[i].count);
+}
+
+static void table_free(struct table *t)
+{
+	for (size_t i = 0; i < t->size; i++)
+		free(t->entries[i].word);
+	free(t->entries);
+}
+
+static void table_grow(struct table *t)
+{
+	struct table bigger = {.size = t->size ? t->size * 2 : 1024};
+
+	bigger.entries = calloc(bigger.size, sizeof *bigger.entries);
+	if (bigger.entries == NULL)
+		gos_panic("out of memory");
+	table_add_all(&bigger, t);
+	table_free(t);
+	*t = bigger;
 }
 
 /* ---- the stages ---------------------------------------------------------------------------------------------------------- */
@@ -146,18 +156,16 @@ static int app(int argc, char **argv)
 			fprintf(stderr, "pipeline: %s: %s\n", result.path, strerror(result.error));
 			failed++;
 		}
-		for (size_t k = 0; k < result.table.size; k++)
-			if (result.table.entries[k].word != NULL) {
-				table_add(&total, result.table.entries[k].word, result.table.entries[k].count);
-				free(result.table.entries[k].word);
-			}
-		free(result.table.entries);
+		table_add_all(&total, &result.table);
+		table_free(&result.table);
 	}
 
-	printf("%ld words, %zu different, in %d files\n", total.words, total.used, argc - 1 - failed);
+	printf("%ld words, %zu different, in %d file%s\n", total.words, total.used, argc - 1 - failed, argc - 1 - failed == 1 ? "" : "s");
 	qsort(total.entries, total.size, sizeof *total.entries, by_count); /* an empty table has size 0 */
 	for (size_t i = 0; i < TOP && i < total.used; i++)
 		printf("%8ld %s\n", total.entries[i].count, total.entries[i].word);
+	table_free(&total);
+	gos_chan_free(results);
 	return failed > 0;
 }
 
