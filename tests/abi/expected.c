@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* expected.c - see expected.h. The rows are made from the lists in another way than rt/abi/runtime.c makes them: by the enumerators. */
+#include "expected.h"
+
+#include "rt/state.h"
+
+const struct expected expected[] = {
+#define GOS_STRUCT(name_, c_type) {{.name = name_, .kind = GOS_ROW_STRUCT, .size = sizeof(c_type)}, #c_type, NULL, NULL, 0},
+#define GOS_FIELD(name_, c_type, field_, form) \
+	{{.name = name_,                       \
+	  .text = form,                        \
+	  .kind = GOS_ROW_FIELD,               \
+	  .size = sizeof((c_type *)0)->field_, \
+	  .value = offsetof(c_type, field_)},  \
+	 #c_type,                              \
+	 #field_,                              \
+	 NULL,                                 \
+	 0},
+#define GOS_CONST(name_, value_) {{.name = "const." name_, .kind = GOS_ROW_CONST, .value = value_}, NULL, NULL, NULL, 0},
+#include "rt/abi/layout.def"
+#define GOS_STATE(symbol, number, word, ...)                                                     \
+	{{.name = "state." #symbol, .text = word, .kind = GOS_ROW_STATE, .value = GOS_##symbol}, \
+	 NULL,                                                                                   \
+	 NULL,                                                                                   \
+	 "GOS_" #symbol,                                                                         \
+	 GOS_##symbol},
+#define GOS_REASON(symbol, number, word, object) \
+	{{.name = "reason." #symbol,             \
+	  .text = word,                          \
+	  .kind = GOS_ROW_REASON,                \
+	  .size = RT_OBJECT_##object,            \
+	  .value = GOS_REASON_##symbol},         \
+	 NULL,                                   \
+	 NULL,                                   \
+	 "GOS_REASON_" #symbol,                  \
+	 GOS_REASON_##symbol},
+#define GOS_OBJECT(symbol, number, word) \
+	{{.name = "object." #symbol, .text = word, .kind = GOS_ROW_OBJECT, .value = RT_OBJECT_##symbol}, NULL, NULL, NULL, 0},
+#define GOS_EVENT(symbol, bit, word)                                                                                  \
+	{{.name = "event." #symbol, .text = word, .kind = GOS_ROW_EVENT, .value = __builtin_ctz(GOS_EVENT_##symbol)}, \
+	 NULL,                                                                                                        \
+	 NULL,                                                                                                        \
+	 "GOS_EVENT_" #symbol,                                                                                        \
+	 GOS_EVENT_##symbol},
+#include "rt/abi/states.def"
+};
+
+const unsigned expected_count = sizeof expected / sizeof *expected;
