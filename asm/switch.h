@@ -18,6 +18,27 @@ struct gos_m;
  * rt_spawn. Returns, later and perhaps on another thread, when somebody switches back, with the mp that he gave. */
 struct gos_m *rt_switch(struct gos_gobuf *from, struct gos_gobuf *to, struct gos_m *mp);
 
+/*
+ * The same, for C: enters rt_switch by a jump. A call would leave an entry on the processor's return stack that no ret takes off, since
+ * rt_switch comes back by a jump too, and every ret above would be mispredicted. The caller must have a frame pointer and no red zone in use
+ * (it calls other functions), as all of rt/ does.
+ */
+#if defined(__x86_64__)
+static inline __attribute__((always_inline)) struct gos_m *rt_switch_inline(struct gos_gobuf *from, struct gos_gobuf *to, struct gos_m *mp)
+{
+	struct gos_m *back;
+	__asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
+	                 "pushq %%rax\n\t"
+	                 "jmp rt_switch\n"
+	                 "1:"
+	                 : "=a"(back), "+D"(from), "+S"(to), "+d"(mp)
+	                 :
+	                 : "rcx", "r8", "r9", "r10", "r11", "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+	                   "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+	return back;
+}
+#endif
+
 /* The same without saving anything: the current stack is not used again. */
 _Noreturn void rt_jump(struct gos_gobuf *to, struct gos_m *mp);
 

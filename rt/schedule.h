@@ -95,7 +95,7 @@ RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struc
 		rt_store_relaxed(&mp->curg, (struct gos_g *)NULL);
 	}
 	rt_sanitizer_leave(from, next != NULL ? next : &mp->g0);
-	mp = rt_switch(&from->sched, to, mp);
+	mp = rt_switch_inline(&from->sched, to, mp);
 	rt_sanitizer_arrive(from);
 	rt_switch_finish(mp);
 	return mp;
