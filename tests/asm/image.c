@@ -70,23 +70,36 @@ static void read_symbols(struct image *image, Elf *elf, uint64_t ranges[][2], si
 	}
 }
 
-static bool read_instructions(struct image *image, const struct routine *routine)
+/* Between routines there may only be padding: a routine without a size would not be looked for. */
+static bool is_padding(const char *text)
+{
+	return strstr(text, "nop") != NULL || strncmp(text, "xchg   %ax,%ax", 14) == 0;
+}
+
+static const char *read_instructions(struct image *image, const uint64_t range[2])
 {
 	char command[1024], line[512];
+	bool stray = false;
+
 	snprintf(command, sizeof command, "LC_ALL=C objdump -d --no-show-raw-insn --start-address=%#lx --stop-address=%#lx '%s'",
-		 routine->start, routine->end, image->path);
+		 range[0], range[1], image->path);
 	FILE *pipe = popen(command, "r");
 	if (pipe == NULL)
-		return false;
+		return "objdump cannot be run";
 	while (fgets(line, sizeof line, pipe) != NULL && image->instruction_count < IMAGE_INSTRUCTIONS) {
 		char *end;
 		uint64_t address = strtoull(line, &end, 16);
 		if (end == line || *end != ':' || end[1] != '\t')
 			continue;
-		image->instructions[image->instruction_count++] =
-			(struct instruction){.address = address, .trap = strncmp(end + 2, "ud2", 3) == 0};
+		if (image_routine(image, address) != NULL)
+			image->instructions[image->instruction_count++] =
+				(struct instruction){.address = address, .trap = strncmp(end + 2, "ud2", 3) == 0};
+		else
+			stray = stray || !is_padding(end + 2);
 	}
-	return pclose(pipe) == 0;
+	if (pclose(pipe) != 0)
+		return "objdump failed";
+	return stray ? "there are instructions in " SOURCE_FOLDER " that belong to no symbol with a size" : NULL;
 }
 
 const char *image_open(struct image *image, const char *path)
@@ -112,10 +125,10 @@ const char *image_open(struct image *image, const char *path)
 		return "no routines with a size in " SOURCE_FOLDER ", or too many";
 	if (image->start_pc == 0 || image->resume_pc == 0 || image->checkpoint == 0 || image->runtime == 0)
 		return "one of rt_gostart, rt_switch_resume, user_checkpoint, gos_runtime is not in the symbol table";
-	for (size_t i = 0; i < image->routine_count; i++)
-		if (!read_instructions(image, &image->routines[i]))
-			return "objdump failed";
-	return NULL;
+	const char *problem = NULL;
+	for (size_t i = 0; i < range_count && problem == NULL; i++)
+		problem = read_instructions(image, ranges[i]);
+	return problem;
 }
 
 const struct routine *image_routine(const struct image *image, uint64_t address)
