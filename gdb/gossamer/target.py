@@ -95,6 +95,7 @@ class keep_selection:
 def threads(machine):
     """Every thread that stands still, with where its stack pointer is."""
     names = registers(machine)
+    core = is_core()
     found = []
     with keep_selection():
         for thread in sorted(gdb.selected_inferior().threads(), key=lambda t: t.num):
@@ -104,6 +105,8 @@ def threads(machine):
             if current is None or current.ptid != thread.ptid:
                 thread.switch()
             try:
+                if core:  # swallows what gdb 13 warns of each thread on processors with AMX, once: nothing that matters here
+                    gdb.execute("info registers " + names.sp, to_string=True)
                 frame = gdb.newest_frame()
                 sp, pc = (int(frame.read_register(name)) & MASK for name in (names.sp, names.pc))
             except gdb.error:

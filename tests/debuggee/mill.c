@@ -2,7 +2,7 @@
 /*
  * mill.c - two pairs of goroutines that park as fast as they can, and one walker that parks a few times a second, in turns for a
  * sleep and for a channel, counting its steps before each. What a catchpoint on the walker must see is in `steps`; what it costs the
- * others is in the number of rounds printed at the end.
+ * others is in the rounds printed at the end: a second, and a second of processor time.
  *
  * mill SECONDS: how long it runs. The walker is goroutine walker_goid.
  */
@@ -71,6 +71,13 @@ static void nursery(void)
 	}
 }
 
+static double cpu_seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static int app(int argc, char **argv)
 {
 	double seconds = argc > 1 ? atof(argv[1]) : 3600;
@@ -90,9 +97,11 @@ static int app(int argc, char **argv)
 	truth_ready();
 	long before = rounds[0] + rounds[1];
 	int64_t began = gos_now();
+	double cpu_before = cpu_seconds();
 	gos_sleep((int64_t)(seconds * GOS_S));
 	double lasted = (double)(gos_now() - began) / 1e9;
-	printf("rounds %.0f steps %ld\n", (double)(rounds[0] + rounds[1] - before) / lasted, steps);
+	double done = (double)(rounds[0] + rounds[1] - before);
+	printf("rounds %.0f steps %ld cpu %.0f\n", done / lasted, steps, done / (cpu_seconds() - cpu_before));
 	printf("EXIT-SUCCESS\n");
 	return 0;
 }

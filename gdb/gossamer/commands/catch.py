@@ -138,10 +138,10 @@ Catchpoint 2 (goroutine 7 "conn 3" parks: chan receive on chan 0x7ffff01c0
             raise Trouble("a core does not run: catchpoints need a process")
         if rt.trap_pc == 0:
             raise Trouble("this program's runtime has no trap function: it was built without catchpoints")
-        g = _goroutine(rt, event, goid)
         arms = _arms_of(rt)
-        catchpoint = _Catchpoint(arms.free_slot(), event.number, goid, reasons, g)
-        catchpoint.breakpoint = _breakpoint(rt, catchpoint.slot)
+        slot = arms.free_slot()
+        catchpoint = _Catchpoint(slot, event.number, goid, reasons, _goroutine(rt, event, goid))
+        catchpoint.breakpoint = _breakpoint(rt, slot)
         arms.add(catchpoint)
         arms.write()
         say("Catchpoint %d (%s)" % (catchpoint.breakpoint.number, about))

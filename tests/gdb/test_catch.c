@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Catchpoints stop at the transition that was asked for and at no other, whatever the rest of the program does meanwhile; they cost the
+ * rest next to nothing, and nothing of them stays behind.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gdb_session.h"
+
+static struct gdb_run run;
+static struct debuggee d;
+
+/* The walker counts its steps before each park: no stop may be missed, and none may be another's. */
+START_TEST(every_park_of_one_and_no_other)
+{
+	enum { STOPS = 24 };
+	char name[32];
+
+	debuggee_start(&d, "mill", "3600", NULL, NULL);
+	gdb_begin(&run);
+	gdb_do(&run, "walker", "print walker_goid");
+	gdb_do(&run, "catch", "catch goroutine park walker_goid");
+	for (int i = 0; i < STOPS; i++) {
+		snprintf(name, sizeof name, "stop.%d", i);
+		gdb_do(&run, name, "continue");
+		snprintf(name, sizeof name, "steps.%d", i);
+		gdb_do(&run, name, "print steps");
+	}
+	gdb_do(&run, "breakpoints", "info breakpoints");
+	gdb_attach(&run, &d);
+	long walker = gdb_number(&run, "walker");
+	gdb_says(&run, "catch", "^Catchpoint 1 \\(goroutine %ld, park\\)$", walker);
+	long first = gdb_number(&run, "steps.0");
+	for (int i = 0; i < STOPS; i++) {
+		snprintf(name, sizeof name, "steps.%d", i);
+		long steps = gdb_number(&run, name);
+		ck_assert_int_eq(steps, first + i);
+		snprintf(name, sizeof name, "stop.%d", i);
+		if (steps % 2 != 0)
+			gdb_has(&run, name, "^Catchpoint 1 \\(goroutine %ld \"walker\" parks: sleep on timer, [0-9]+m?s left\\), walker at mill\\.c:[0-9]+$", walker);
+		else
+			gdb_has(&run, name, "^Catchpoint 1 \\(goroutine %ld \"walker\" parks: chan receive on chan 0x[0-9a-f]+ \\(int, 0/0, made at mill\\.c:[0-9]+\\)\\), walker at mill\\.c:[0-9]+$", walker);
+	}
+	gdb_has(&run, "breakpoints", "breakpoint already hit %d times", STOPS);
+	gdb_free(&run);
+	debuggee_end(&d);
+}
+END_TEST
+
+/* With a reason: every second of them. */
+START_TEST(a_reason_narrows_it)
+{
+	char name[32];
+
+	debuggee_start(&d, "mill", "3600", NULL, NULL);
+	gdb_begin(&run);
+	gdb_do(&run, "catch", "catch goroutine park walker_goid -reason \"chan receive\"");
+	for (int i = 0; i < 6; i++) {
+		snprintf(name, sizeof name, "stop.%d", i);
+		gdb_do(&run, name, "continue");
+		snprintf(name, sizeof name, "steps.%d", i);
+		gdb_do(&run, name, "print steps");
+	}
+	gdb_attach(&run, &d);
+	gdb_says(&run, "catch", "^Catchpoint 1 \\(goroutine [0-9]+, park, chan receive\\)$");
+	for (int i = 0; i < 6; i++) {
+		snprintf(name, sizeof name, "stop.%d", i);
+		gdb_has(&run, name, "parks: chan receive on");
+		snprintf(name, sizeof name, "steps.%d", i);
+		ck_assert_int_eq(gdb_number(&run, name), gdb_number(&run, "steps.0") + 2 * i);
+	}
+	gdb_free(&run);
+	debuggee_end(&d);
+}
+END_TEST
+
+/* The other events, each with what gdb says of it; several at once; disable, enable and delete. */
+START_TEST(each_event_says_what_happens)
+{
+	debuggee_start(&d, "mill", "3600", NULL, NULL);
+	gdb_begin(&run);
+	gdb_do(&run, "create", "catch goroutine create");
+	gdb_do(&run, "on create", "continue");
+	gdb_do(&run, "delete", "delete 1");
+	gdb_do(&run, "exit", "catch goroutine exit");
+	gdb_do(&run, "on exit", "continue");
+	gdb_do(&run, "delete 2", "delete 2");
+	gdb_do(&run, "ready", "catch goroutine ready walker_goid");
+	gdb_do(&run, "on ready", "continue");
+	gdb_do(&run, "run", "catch goroutine run walker_goid");
+	gdb_do(&run, "on run", "continue");
+	gdb_do(&run, "steps", "print steps");
+	gdb_do(&run, "disable", "disable 4");
+	gdb_do(&run, "only ready", "continue");
+	gdb_do(&run, "only ready 2", "continue");
+	gdb_do(&run, "steps 2", "print steps");
+	gdb_do(&run, "enable", "enable 4");
+	gdb_do(&run, "disable 3", "disable 3");
+	gdb_do(&run, "only run", "continue");
+	gdb_do(&run, "only run 2", "continue");
+	gdb_do(&run, "info", "info breakpoints");
+	gdb_attach(&run, &d);
+	gdb_says(&run, "create", "^Catchpoint 1 \\(any goroutine, create\\)$");
+	gdb_has(&run, "on create", "^Catchpoint 1 \\(goroutine [0-9]+ is created\\), mayfly made by nursery at mill\\.c:[0-9]+$");
+	gdb_has(&run, "on exit", "^Catchpoint 2 \\(goroutine [0-9]+ exits\\), which ran mayfly$");
+	gdb_has(&run, "on ready", "^Catchpoint 3 \\(goroutine [0-9]+ \"walker\" becomes ready: (sleep on timer|chan receive on chan 0x)");
+	gdb_has(&run, "on run", "^Catchpoint 4 \\(goroutine [0-9]+ \"walker\" runs\\), walker at mill\\.c:[0-9]+$");
+	gdb_has(&run, "only ready", "^Catchpoint 3 ");
+	gdb_has(&run, "only ready 2", "^Catchpoint 3 ");
+	ck_assert_int_eq(gdb_number(&run, "steps 2"), gdb_number(&run, "steps") + 2);
+	gdb_has(&run, "only run", "^Catchpoint 4 ");
+	gdb_has(&run, "only run 2", "^Catchpoint 4 ");
+	gdb_has(&run, "info", "stop only if");
+	gdb_free(&run);
+	debuggee_end(&d);
+}
+END_TEST
+
+/* Goroutines that do not exist yet; mistakes; more than there are watches. */
+START_TEST(what_cannot_be_caught_is_said)
+{
+	char name[32];
+
+	debuggee_start(&d, "mill", "3600", NULL, NULL);
+	gdb_begin(&run);
+	gdb_do(&run, "no event", "catch goroutine");
+	gdb_do(&run, "bad event", "catch goroutine sneeze");
+	gdb_do(&run, "bad goid", "catch goroutine park seven");
+	gdb_do(&run, "zero", "catch goroutine park 0");
+	gdb_do(&run, "bad reason", "catch goroutine park -reason boredom");
+	gdb_do(&run, "no reason", "catch goroutine exit -reason sleep");
+	gdb_do(&run, "too much", "catch goroutine park 7 8");
+	gdb_do(&run, "exists", "catch goroutine create 1");
+	gdb_do(&run, "none yet", "info breakpoints");
+	gdb_do(&run, "later", "catch goroutine exit 200");
+	gdb_do(&run, "on later", "continue");
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof name, "more.%d", i);
+		gdb_do(&run, name, "catch goroutine exit %d", 100000 + i);
+	}
+	gdb_do(&run, "delete", "delete");
+	gdb_do(&run, "again", "catch goroutine park");
+	gdb_attach(&run, &d);
+	gdb_says(&run, "no event", "^which event\\?; goroutines' events are create, run, park, ready, exit$");
+	gdb_says(&run, "bad event", "^no event 'sneeze'; goroutines' events are create, run, park, ready, exit$");
+	gdb_says(&run, "bad goid", "^'seven' is no goroutine's id$");
+	gdb_says(&run, "zero", "^goroutines' ids begin at 1$");
+	gdb_says(&run, "bad reason", "^no wait reason 'boredom' \\(chan receive, ");
+	gdb_says(&run, "no reason", "^-reason goes with park and ready only");
+	gdb_says(&run, "too much", "^'8' is too much");
+	gdb_says(&run, "exists", "^goroutine 1 exists already$");
+	gdb_says(&run, "none yet", "^No breakpoints or watchpoints\\.$");
+	gdb_has(&run, "later", "^\\[Goroutine 200 does not exist now; when it does, it is caught\\]$");
+	gdb_has(&run, "on later", "^Catchpoint 1 \\(goroutine 200 exits\\), which ran mayfly$");
+	gdb_says(&run, "more.7", "^all 8 watches of the runtime are in use; delete a goroutine catchpoint first$");
+	gdb_says(&run, "again", "^Catchpoint [0-9]+ \\(any goroutine, park\\)$");
+	gdb_free(&run);
+	debuggee_end(&d);
+}
+END_TEST
+
+/* After gdb has let go, by detach or by its end, the runtime's watches are as they were. */
+START_TEST(detaching_disarms)
+{
+	debuggee_start(&d, "mill", "3600", NULL, NULL);
+	gdb_begin(&run);
+	gdb_do(&run, "one", "catch goroutine park walker_goid");
+	gdb_do(&run, "all", "catch goroutine exit");
+	gdb_do(&run, "stop", "continue");
+	gdb_do(&run, "mask", "print gos_runtime.watchmask");
+	if (_i == 0)
+		gdb_do(&run, "detach", "detach");
+	else if (_i == 1)
+		gdb_do(&run, "kill gdb", "shell kill -9 $PPID"); /* then the next gdb's first catchpoint clears what is left */
+	gdb_attach(&run, &d);
+	ck_assert_int_ne(gdb_number(&run, "mask"), 0);
+	gdb_free(&run);
+	if (_i == 1) { /* int3s of a killed gdb would end it */
+		debuggee_end(&d);
+		return;
+	}
+	gdb_begin(&run);
+	gdb_do(&run, "mask", "print gos_runtime.watchmask");
+	gdb_do(&run, "events", "output gos_runtime.watches[0].events + gos_runtime.watches[1].events");
+	gdb_do(&run, "dbgmask", "print $g(walker_goid)->dbgmask");
+	gdb_attach(&run, &d);
+	ck_assert_int_eq(gdb_number(&run, "mask"), 0);
+	ck_assert_int_eq(gdb_number(&run, "events"), 0);
+	gdb_has(&run, "dbgmask", " = 0( '\\\\000')?$");
+	gdb_free(&run);
+	debuggee_end(&d);
+}
+END_TEST
+
+/* A program that parks a million times a second, with a catchpoint that never matches, against one without: the figures are printed. */
+static double rounds_per_cpu_second(bool armed)
+{
+	char line[256];
+	double rounds = 0, per_cpu = 0;
+
+	debuggee_start(&d, "mill", "3", NULL, NULL);
+	gdb_begin(&run);
+	if (armed) {
+		gdb_do(&run, "catch", "catch goroutine park 1 -reason \"IO wait\"");
+		gdb_do(&run, "one", "catch goroutine exit walker_goid");
+	} else {
+		gdb_do(&run, "catch", "break exit");
+	}
+	gdb_do(&run, "go", "continue");
+	gdb_attach(&run, &d);
+	gdb_free(&run);
+	debuggee_line(&d, line, sizeof line, 60);
+	ck_assert_int_eq(sscanf(line, "rounds %lf steps %*d cpu %lf", &rounds, &per_cpu), 2);
+	debuggee_end(&d);
+	return per_cpu;
+}
+
+START_TEST(what_does_not_match_costs_next_to_nothing)
+{
+	double best[2] = {0, 0};
+
+	for (int i = 0; i < 6; i++) {
+		double rate = rounds_per_cpu_second(i % 2);
+		if (rate > best[i % 2])
+			best[i % 2] = rate;
+	}
+	printf("rounds of two goroutines per second of processor time: %.2f million without catchpoints, %.2f million with two armed (%+.1f %%)\n",
+	       best[0] / 1e6, best[1] / 1e6, (best[1] / best[0] - 1) * 100);
+	ck_assert_msg(best[1] > best[0] * 0.75, "catchpoints that do not match make it %.0f %% slower", (1 - best[1] / best[0]) * 100);
+}
+END_TEST
+
+int main(void)
+{
+	return gdb_tests_run("gdb catch", (const struct gdb_test[]){
+	                                      {every_park_of_one_and_no_other, 120, 0},
+	                                      {a_reason_narrows_it, 0, 0},
+	                                      {each_event_says_what_happens, 0, 0},
+	                                      {what_cannot_be_caught_is_said, 120, 0},
+	                                      {detaching_disarms, 0, 3},
+	                                      {what_does_not_match_costs_next_to_nothing, 200, 0},
+	                                      {NULL, 0, 0},
+	                                  });
+}
