@@ -293,7 +293,8 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 			rt_p_drain(pp);
 		} else {
 			bool turn = pp->ticks_left <= 0;
-			pp->ticks_left = RT_TICKS;
+			if (turn) /* else one that yields alone would never let it come to that: each time it gets here */
+				pp->ticks_left = RT_TICKS;
 			if (turn || rt_timers_first(pp) != INT64_MAX) {
 				int64_t now = rt_clock_refresh();
 				run_due_timers(mp, pp, now);

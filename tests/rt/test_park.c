@@ -143,6 +143,19 @@ GOS_TEST(global_queue_is_not_starved)
 	gos_waitgroup_wait(&wg);
 }
 
+/* Nor when all that is left here is one that yields: it finds nobody behind it, and must not take that for an answer. */
+GOS_TEST(global_queue_is_not_starved_by_one_that_yields)
+{
+	enum { N = 2000 };
+	static int flags[N];
+	gos_procs(1);
+	for (int i = 0; i < N; i++)
+		go(mark, &flags[i]);
+	for (int i = 0; i < N; i++)
+		for (int64_t start = gos_now(); !__atomic_load_n(&flags[i], __ATOMIC_ACQUIRE); gos_yield())
+			expect_lt(gos_now() - start, 5 * GOS_S);
+}
+
 GOS_TEST(sleepers_are_not_starved_by_ping_pong)
 {
 	gos_chan *a = gos_chan_make(int64_t, 0), *b = gos_chan_make(int64_t, 0);
