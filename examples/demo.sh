@@ -80,7 +80,7 @@ wait_for "$scratch/drive" '^the server says'
 cat "$scratch/drive"
 leaked=$(sed -n 's/^the last look-up .* goroutine \([0-9]*\) .*/\1/p' "$scratch/drive")
 [ -n "$leaked" ] || fail "nothing leaked"
-sleep 0.5 # the look-ups take 0.2 s until they stand where they stay
+sleep 0.8 # the look-ups take half a second until they stand where they stay
 
 heading "gdb on the live process: everybody, the leaked ones, and one of them from inside"
 commands="info goroutines

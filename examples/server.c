@@ -76,7 +76,7 @@ static bool answer(int fd, const char *text)
 static void lookup(char *key, gos_chan *reply)
 {
 	gos_set_name("lookup %s", key);
-	gos_sleep(200 * GOS_MS);
+	gos_sleep(500 * GOS_MS);
 	size_t found = strlen(key);
 	gos_chan_send(reply, &found);
 	gos_chan_free(reply);
