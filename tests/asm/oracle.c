@@ -93,6 +93,7 @@ static bool change_stacks(struct oracle *oracle, struct thread *thread, const st
 	return true;
 }
 
+/* A call, or a push of an address just behind, which makes the jump that follows a call (rt_switch_inline). */
 static bool is_call(const struct oracle *oracle, const struct user_regs_struct *before, const struct user_regs_struct *now)
 {
 	uint64_t top;
@@ -118,8 +119,8 @@ static bool report(struct oracle *oracle, const struct thread *thread, const str
 static bool step(struct oracle *oracle, struct thread *thread, const struct oracle_listener *listener)
 {
 	struct user_regs_struct now, before = thread->registers;
-	if (ptrace(PTRACE_GETREGS, thread->tid, NULL, &now) != 0)
-		return fail(oracle, "PTRACE_GETREGS", (uint64_t)errno);
+	if (ptrace(PTRACE_GETREGS, thread->tid, NULL, &now) != 0) /* ESRCH: the process has exited meanwhile */
+		return errno == ESRCH || fail(oracle, "PTRACE_GETREGS", (uint64_t)errno);
 	oracle->steps++;
 	if (oracle->unwinder == NULL && (oracle->unwinder = unwinder_begin(oracle->pid)) == NULL)
 		return fail(oracle, "libdwfl does not take the process", 0);
@@ -145,8 +146,15 @@ static bool step(struct oracle *oracle, struct thread *thread, const struct orac
 	thread->registers = now;
 	if (is != NULL && was == NULL) {
 		thread->routine_stack = stack;
-		/* The instruction before: only the return address has been written since. */
-		if (count_before < stack->count && !report(oracle, thread, &before, count_before, NULL, listener))
+		/*
+		 * The instruction before. If it was a call, only the return address has been written since; if it was a jump, the return
+		 * address is on the stack already, but the frame that it leads to is still the one that executes. Returns are left
+		 * out: at a compiled ret gcc's tables may still place rbp below the stack pointer.
+		 */
+		bool jumped = count_before == stack->count && before.rsp == now.rsp;
+		bool called = count_before < stack->count;
+		if ((jumped || called) &&
+		    !report(oracle, thread, &before, jumped ? count_before - 1 : count_before, NULL, listener))
 			return false;
 	}
 	if ((is != NULL || was != NULL) && !report(oracle, thread, &now, stack->count, is, listener))

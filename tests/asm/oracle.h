@@ -3,7 +3,7 @@
  * oracle.h - the true stack of every thread and goroutine, without any unwinding.
  *
  * Every thread but the first is single-stepped from its first instruction on. A call is seen when it happens: the stack pointer drops by one
- * word, which holds an address just behind the instruction, and execution is elsewhere. What the callee-saved registers hold
+ * word, which holds an address just behind the instruction, and execution does not go there. What the callee-saved registers hold
  * then is what the caller's frame must be found to have. A switch is seen as a jump of the stack pointer inside asm/;
  * which stack was entered is known by the stack pointer with which it had been left. One that nobody has left is a new goroutine's.
  */

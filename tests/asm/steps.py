@@ -134,7 +134,7 @@ class Walk:
     def break_at_call(self, return_address):
         """So that the instruction before the routine is looked at too, from the second time on."""
         call = return_address - 5
-        if call not in self.callers and gdb.selected_inferior().read_memory(call, 1)[0] == b"\xe8":
+        if call not in self.callers and gdb.selected_inferior().read_memory(call, 1)[0] in (b"\xe8", b"\xe9"):  # call, jmp
             self.callers.add(call)
             gdb.execute("break *%d" % call, to_string=True)
 
