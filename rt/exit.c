@@ -9,7 +9,7 @@
 #include "schedule.h"
 #include "stack.h"
 
-#define GFREE_MAX 64 /* dead Gs that a P keeps for itself; half of them go to the shared list beyond that, as in Go */
+#define GFREE_MAX 1024 /* dead Gs that a P keeps for itself: a burst's. Beyond that half of them go to the shared list */
 
 static RT_NOINLINE void gfree_spill(struct gos_p *pp)
 {

@@ -2,7 +2,7 @@
 /*
  * runq.h - a P's queues of runnable goroutines. Floor 3.
  *
- * A ring of 256 with head and tail counters that only grow, but for the owner's momentary step back of the tail. The owner
+ * A ring with head and tail counters that only grow, but for the owner's momentary step back of the tail. The owner
  * puts at the tail and takes from either end; thieves take one at a time from the head, with a compare-and-swap.
  *
  * Taking from the tail is Chase and Lev's deque (SPAA 2005; memory orders after Le et al., PPoPP 2013): announce the step back, fence, then look at the head.

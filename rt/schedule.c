@@ -21,6 +21,7 @@
 #define SPIN_PAUSES 30       /* pauses between them, about a microsecond: each look takes a cache line from its owner */
 #define PATIENCE_PAUSES 120  /* about 3 us, as Go's: how long a goroutine must have stood alone before it is stolen */
 #define POLL_INTERVAL 1000000 /* ns between looks at the netpoller while there is other work */
+#define OLDEST_INTERVAL 1000000 /* ns between turns of the oldest goroutine of a deque that never gets empty */
 #define WAKE_BACKOFF_MIN 1000000 /* ns */
 #define WAKE_BACKOFF_MAX 8000000
 
@@ -79,8 +80,11 @@ void rt_inject(struct gos_m *mp, struct gos_g *list)
 	rt_wake_hint();
 }
 
-/* Step 1, when ticks have run out: whoever's turn it is. */
-static struct gos_g *take_turn(struct gos_p *pp)
+/*
+ * Step 1, when ticks have run out: whoever's turn it is. The oldest of the deque waits for OLDEST_INTERVAL and not for ticks: each time it is begun before
+ * what is newer, a tree of goroutines grows by a branch, and with turns as frequent as the others' it is walked breadth first.
+ */
+static struct gos_g *take_turn(struct gos_p *pp, int64_t now)
 {
 	struct gos_g *gp = NULL;
 	for (uint32_t i = 0; i < 3 && gp == NULL; i++) {
@@ -89,6 +93,9 @@ static struct gos_g *take_turn(struct gos_p *pp)
 			gp = rt_globq_get(pp);
 			break;
 		case 1:
+			if (now - pp->oldest_at < OLDEST_INTERVAL)
+				break;
+			pp->oldest_at = now;
 			gp = rt_ring_take_head_owner(&pp->runq);
 			break;
 		case 2:
@@ -301,7 +308,7 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 				if (now - rt_load_relaxed(&rt_sched.last_poll) >= POLL_INTERVAL)
 					poll_without_waiting(mp);
 			}
-			gp = turn ? take_turn(pp) : NULL;
+			gp = turn ? take_turn(pp, rt_load_relaxed(&gos_runtime.now)) : NULL;
 			if (gp == NULL)
 				gp = rt_runq_get(pp);
 			if (gp == NULL)

@@ -16,7 +16,7 @@
 #include "stack.h"
 
 #define GOID_BATCH 16  /* ids taken at once by a P, as in Go */
-#define GFREE_BATCH 32 /* Gs moved between a P and the shared list at once */
+#define GFREE_BATCH 128 /* Gs taken from the shared list at once */
 
 _Static_assert(offsetof(struct gos_gobuf, sp) == GOBUF_SP, "asm/gobuf.h: GOBUF_SP");
 _Static_assert(offsetof(struct gos_g, sched) == 0, "asm/switch.h: a G begins with its gobuf");
@@ -28,24 +28,30 @@ void (*const gos_go_with_entry)(void) = rt_go_with_entry;
 
 static struct rt_lock slab_lock;
 
-/* New Gs from the slabs, with stacks, into pp->gfree. */
+/* The next G of the slabs. Lock: slab_lock. */
+static struct gos_g *make_g(void)
+{
+	uint64_t i = gos_runtime.gcount;
+	struct gos_g *gp = rt_slab_at((void ***)&gos_runtime.gslabs, i, GOS_G_PER_SLAB, sizeof *gp, "goroutines");
+	rt_store_release(&gos_runtime.gcount, i + 1); /* zeroed: IDLE. Observers may see it from here */
+	return gp;
+}
+
+/* New Gs with stacks into pp->gfree. */
 static void make_some(struct gos_p *pp)
 {
-	uint64_t first;
+	struct gos_g *made[RT_STACK_BATCH];
 
 	rt_lock(&slab_lock, RT_RANK_SLAB);
-	first = gos_runtime.gcount;
-	for (uint64_t i = first; i < first + GFREE_BATCH; i++)
-		rt_slab_at((void ***)&gos_runtime.gslabs, i, GOS_G_PER_SLAB, sizeof(struct gos_g), "goroutines");
-	rt_store_release(&gos_runtime.gcount, first + GFREE_BATCH); /* zeroed: IDLE. Observers may see them from here */
+	for (uint32_t i = 0; i < RT_STACK_BATCH; i++)
+		made[i] = make_g();
 	rt_unlock(&slab_lock);
-	for (uint64_t i = first + GFREE_BATCH; i-- > first;) {
-		struct gos_g *gp = (struct gos_g *)gos_runtime.gslabs[i / GOS_G_PER_SLAB] + i % GOS_G_PER_SLAB;
-		rt_stack_alloc(gp, 0);
-		gp->link = pp->gfree;
-		pp->gfree = gp;
-		pp->gfree_count++;
+	rt_stack_alloc_batch(made, RT_STACK_BATCH);
+	for (uint32_t i = RT_STACK_BATCH; i-- > 0;) {
+		made[i]->link = pp->gfree;
+		pp->gfree = made[i];
 	}
+	pp->gfree_count += RT_STACK_BATCH;
 }
 
 static RT_NOINLINE void gfree_refill(struct gos_p *pp)
@@ -67,7 +73,7 @@ static RT_NOINLINE void gfree_refill(struct gos_p *pp)
 		rt_sched.gfree_bare = bare->link;
 	rt_unlock(&rt_sched.lock);
 	if (bare != NULL) {
-		rt_stack_alloc(bare, 0);
+		rt_stack_alloc_batch(&bare, 1);
 		bare->link = NULL;
 		pp->gfree = bare;
 		pp->gfree_count = 1;
@@ -89,8 +95,7 @@ static struct gos_g *take_g(struct gos_p *pp, size_t size)
 		rt_unlock(&rt_sched.lock);
 		if (gp == NULL) {
 			rt_lock(&slab_lock, RT_RANK_SLAB);
-			gp = rt_slab_at((void ***)&gos_runtime.gslabs, gos_runtime.gcount, GOS_G_PER_SLAB, sizeof(struct gos_g), "goroutines");
-			rt_store_release(&gos_runtime.gcount, gos_runtime.gcount + 1);
+			gp = make_g();
 			rt_unlock(&slab_lock);
 		}
 		rt_stack_alloc(gp, size);

@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "lock.h"
 #include "slab.h"
@@ -16,6 +19,10 @@
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
+#endif
+
+#ifndef PIDFD_SELF_THREAD
+#define PIDFD_SELF_THREAD -10000 /* Linux 6.14: the caller, without a descriptor */
 #endif
 
 #define SLOT_SIZE (RT_GUARD_SIZE + RT_STACK_DEFAULT)
@@ -29,7 +36,7 @@ static char *arena;             /* its first slot */
 static uint32_t arena_used;     /* slots */
 static bool arena_soft;         /* guards of the kind that gdb's gcore does not survive */
 static uint64_t slots_made;
-static bool no_soft_guards, no_hard_guards; /* the kernel refused one */
+static bool no_soft_guards, no_hard_guards, no_vectors; /* the kernel refused one. Sync: atomic */
 
 struct free_stack {
 	struct free_stack *next;
@@ -43,34 +50,45 @@ static void arena_new(bool soft)
 	char *p = rt_map(ARENA_SIZE, "stacks");
 	madvise(p, ARENA_SIZE, MADV_NOHUGEPAGE); /* or each first touch commits 2 MiB */
 	if (mprotect(p, RT_GUARD_SIZE, PROT_NONE) != 0 || mprotect(p + ARENA_SIZE - RT_GUARD_SIZE, RT_GUARD_SIZE, PROT_NONE) != 0)
-		no_hard_guards = true; /* out of mappings; they were only to keep neighbours apart */
+		rt_store_relaxed(&no_hard_guards, true); /* out of mappings; these were only to keep neighbours apart */
 	arena = p + RT_GUARD_SIZE;
 	arena_used = 0;
 	arena_soft = soft;
 }
 
-static bool guard_soft(char *page)
+/* Guards of the kind that costs no mapping, on n pages; how many it made. The kernel takes a vector of them at half the price. */
+static uint32_t guard_soft(char **pages, uint32_t n)
 {
-	if (no_soft_guards)
-		return false;
-	if (madvise(page, RT_GUARD_SIZE, MADV_GUARD_INSTALL) == 0) {
-		gos_runtime.soft_guards++;
-		return true;
+	if (rt_load_relaxed(&no_soft_guards))
+		return 0;
+	struct iovec v[RT_STACK_BATCH];
+	uint32_t done = 0;
+	for (uint32_t i = 0; i < n; i++)
+		v[i] = (struct iovec){pages[i], RT_GUARD_SIZE};
+	if (n > 1 && !rt_load_relaxed(&no_vectors)) {
+		if (syscall(SYS_process_madvise, PIDFD_SELF_THREAD, v, (size_t)n, MADV_GUARD_INSTALL, 0u) == (long)n * RT_GUARD_SIZE)
+			done = n;
+		else
+			rt_store_relaxed(&no_vectors, true);
 	}
-	no_soft_guards = true; /* EINVAL: before Linux 6.13 */
-	return false;
+	while (done < n && madvise(pages[done], RT_GUARD_SIZE, MADV_GUARD_INSTALL) == 0)
+		done++;
+	if (done < n)
+		rt_store_relaxed(&no_soft_guards, true); /* EINVAL: before Linux 6.13 */
+	__atomic_add_fetch(&gos_runtime.soft_guards, done, __ATOMIC_RELAXED);
+	return done;
 }
 
 static bool guard_hard(char *page)
 {
-	if (no_hard_guards)
+	if (rt_load_relaxed(&no_hard_guards))
 		return false;
-	if (mprotect(page, RT_GUARD_SIZE, PROT_NONE) == 0) {
-		gos_runtime.hard_guards++;
-		return true;
+	if (mprotect(page, RT_GUARD_SIZE, PROT_NONE) != 0) {
+		rt_store_relaxed(&no_hard_guards, true); /* ENOMEM: vm.max_map_count */
+		return false;
 	}
-	no_hard_guards = true; /* ENOMEM: vm.max_map_count */
-	return false;
+	__atomic_add_fetch(&gos_runtime.hard_guards, 1, __ATOMIC_RELAXED);
+	return true;
 }
 
 static void set_stack(struct gos_g *gp, char *low, size_t size, uint32_t class, uint64_t colour)
@@ -81,18 +99,30 @@ static void set_stack(struct gos_g *gp, char *low, size_t size, uint32_t class, 
 	gp->sched.sp = gp->stack_hi - 8;
 }
 
-static void alloc_default(struct gos_g *gp)
+void rt_stack_alloc_batch(struct gos_g **gps, uint32_t n)
 {
-	bool soft = slots_made >= RT_HARD_GUARDS && !no_soft_guards;
+	char *slot[RT_STACK_BATCH];
+	bool is_soft[RT_STACK_BATCH];
 
-	if (arena == NULL || arena_used == ARENA_SLOTS || arena_soft != soft)
-		arena_new(soft);
-	char *slot = arena + (size_t)arena_used++ * SLOT_SIZE;
-	uint64_t number = slots_made++;
-	if (!(soft && guard_soft(slot)))
-		guard_hard(slot);
-	/* An odd step through the colours, so that neighbours differ by more than a line. */
-	set_stack(gp, slot + RT_GUARD_SIZE, RT_STACK_DEFAULT, 0, number * 11);
+	rt_lock(&lock, RT_RANK_STACK);
+	for (uint32_t i = 0; i < n; i++) {
+		bool soft = slots_made >= RT_HARD_GUARDS && !rt_load_relaxed(&no_soft_guards);
+		if (arena == NULL || arena_used == ARENA_SLOTS || arena_soft != soft)
+			arena_new(soft);
+		slot[i] = arena + (size_t)arena_used++ * SLOT_SIZE;
+		is_soft[i] = soft;
+		/* An odd step through the colours, so that neighbours differ by more than a line. */
+		set_stack(gps[i], slot[i] + RT_GUARD_SIZE, RT_STACK_DEFAULT, 0, slots_made++ * 11);
+	}
+	rt_unlock(&lock);
+
+	/* The kinds change at most once within a batch: hard ones first. */
+	uint32_t soft_from = 0;
+	while (soft_from < n && !is_soft[soft_from])
+		guard_hard(slot[soft_from++]);
+	uint32_t done = soft_from + guard_soft(&slot[soft_from], n - soft_from);
+	while (done < n)
+		guard_hard(slot[done++]);
 }
 
 static uint32_t class_of(size_t size)
@@ -105,12 +135,6 @@ static uint32_t class_of(size_t size)
 
 void rt_stack_alloc(struct gos_g *gp, size_t size)
 {
-	if (size == 0 || size == RT_STACK_DEFAULT) {
-		rt_lock(&lock, RT_RANK_STACK);
-		alloc_default(gp);
-		rt_unlock(&lock);
-		return;
-	}
 	if (size < RT_STACK_MIN)
 		size = RT_STACK_MIN;
 	if (size > RT_STACK_MAX)
@@ -127,10 +151,8 @@ void rt_stack_alloc(struct gos_g *gp, size_t size)
 	char *low = f != NULL ? f->low : rt_map(RT_GUARD_SIZE + size, "a stack");
 	if (f == NULL) {
 		madvise(low, RT_GUARD_SIZE + size, MADV_NOHUGEPAGE);
-		rt_lock(&lock, RT_RANK_STACK);
 		if (!guard_hard(low))
-			guard_soft(low);
-		rt_unlock(&lock);
+			guard_soft(&low, 1);
 	}
 	set_stack(gp, low + RT_GUARD_SIZE, size, class, 0);
 }

@@ -26,7 +26,12 @@ struct gos_g;
 #define RT_GUARD_SIZE 4096
 #define RT_HARD_GUARDS 16384 /* half of what vm.max_map_count allows, less some for the program */
 
-/* Gives gp a stack: size 0 is the default class; others are rounded up to a power of two of their own class. */
+#define RT_STACK_BATCH 32    /* most that rt_stack_alloc_batch makes: one system call for their guards */
+
+/* Gives each of the n Gs a stack of the default class. Any M, holding no lock. */
+void rt_stack_alloc_batch(struct gos_g **gps, uint32_t n);
+
+/* Gives gp a stack of another size, rounded up to a power of two, which is its class. Any M, holding no lock. */
 void rt_stack_alloc(struct gos_g *gp, size_t size);
 
 /* Takes back a stack that is not of the default class. (Dead Gs keep a default one.) Nobody is on it. */
