@@ -55,7 +55,7 @@ struct gdb_run {
 	/* what to run; filled by gdb_do */
 	int blocks;
 	struct {
-		char name[32], command[256];
+		char name[32], command[512];
 	} block[GDB_BLOCKS_MAX];
 };
 

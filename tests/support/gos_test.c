@@ -200,9 +200,19 @@ int gos_test_spawn(char *const argv[], const char *environment, char *text, size
 	text[length] = '\0';
 	close(out[0]);
 	waitpid(pid, &status, 0);
-	if (late)
-		ck_abort_msg("%s %s has not ended after %d s; it said:\n%s", argv[0], argv[1] ? argv[1] : "", seconds, text);
+	if (late) {
+		fprintf(stderr, "it said:\n%s\n", text);
+		ck_abort_msg("%s %s %s has not ended after %d s", argv[0], argv[1] ? argv[1] : "", argv[1] && argv[2] ? argv[2] : "", seconds);
+	}
 	return status;
+}
+
+/* Check's messages have a limit, and what a dying program says may be long. */
+static _Noreturn void bad_death(const struct gos_death *d, const char *said, const char *what, const char *text)
+{
+	fprintf(stderr, "%s --death %s said:\n%s\n", program, d->name, said);
+	ck_abort_msg("%s --death %s: %s \"%s\"", program, d->name, what, text);
+	abort();
 }
 
 void gos_deaths_check(int row)
@@ -214,17 +224,20 @@ void gos_deaths_check(int row)
 	running = "deaths";
 	int status = gos_test_spawn(argv, d->environment, said, sizeof said, GOS_TEST_SECONDS * GOS_TEST_SLOW);
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-	if (code != d->code)
-		ck_abort_msg("%s --death %s: ended with %d, not %d; it said:\n%s", program, d->name, code, d->code, said);
+	if (code != d->code) {
+		char text[100];
+		snprintf(text, sizeof text, "%d, not %d", code, d->code);
+		bad_death(d, said, "it ended with", text);
+	}
 	const char *at = said;
 	for (size_t i = 0; i < sizeof d->says / sizeof d->says[0] && d->says[i] != NULL; i++) {
 		const char *found = strstr(at, d->says[i]);
 		if (found == NULL)
-			ck_abort_msg("%s --death %s: \"%s\" is not where it should be in what it said:\n%s", program, d->name, d->says[i], said);
+			bad_death(d, said, "it did not say, or not in this order,", d->says[i]);
 		at = found + strlen(d->says[i]);
 	}
 	if (d->never != NULL && strstr(said, d->never) != NULL)
-		ck_abort_msg("%s --death %s: \"%s\" must not be in what it said:\n%s", program, d->name, d->never, said);
+		bad_death(d, said, "it must not say", d->never);
 }
 
 static int die(const char *name)
