@@ -9,7 +9,7 @@
 #define GOBUF_SP 0 /* offsetof(struct gos_gobuf, sp) */
 
 /* The frame that a new goroutine starts from, in words from the saved sp (amd64). rt_spawn fills it, rt_gostart uses it up. */
-#define START_WORD_RETURN 6   /* rt_gostart, where rt_switch "returns" to */
+#define START_WORD_RETURN 6   /* rt_gostart_begin, where rt_switch "returns" to */
 #define START_WORD_FN 7
 #define START_WORD_INTEGER 8  /* rdi rsi rdx rcx r8 r9 */
 #define START_WORD_REAL 14    /* xmm0 .. xmm7 */

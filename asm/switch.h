@@ -45,9 +45,9 @@ _Noreturn void rt_jump(struct gos_gobuf *to, struct gos_m *mp);
 /* Where a saved stack continues: the pc of every parked goroutine. Not callable. */
 extern char rt_switch_resume[];
 
-/* The return address in a new goroutine's first frame. Calls rt_goroutine_begin(mp), loads the argument registers from the start
+/* Within rt_gostart: the return address in a new goroutine's first frame. Calls rt_goroutine_begin(mp), loads the argument registers from the start
  * frame (gobuf.h), calls fn, then rt_goexit0. It is the last frame of every goroutine's stack. Not callable. */
-extern char rt_gostart[];
+extern char rt_gostart_begin[];
 
 /* What go() calls in place of fn: saves the argument registers and calls rt_go. fn, or the request, comes in the static chain. */
 void rt_go_entry(void);

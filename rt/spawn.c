@@ -137,7 +137,7 @@ void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_op
 	rt_sanitizer_birth(gp);
 	uint64_t *frame = (uint64_t *)gp->stack_hi - START_WORDS;
 	memset(frame, 0, START_WORD_RETURN * sizeof *frame);
-	frame[START_WORD_RETURN] = (uint64_t)rt_gostart;
+	frame[START_WORD_RETURN] = (uint64_t)rt_gostart_begin;
 	frame[START_WORD_FN] = (uint64_t)fn;
 	memcpy(&frame[START_WORD_INTEGER], registers, START_REGISTER_WORDS * sizeof *frame);
 	gp->sched.sp = (uint64_t)frame;

@@ -18,7 +18,7 @@
  * that keep the stack aligned.
  *
  * The resume label's CFI row describes the frame above, so {sp, pc = rt_switch_resume} is all that an unwinder needs. The nop before the label
- * has the same row, because unwinders look up pc - 1; so has the one before rt_gostart.
+ * has the same row, because unwinders look up pc - 1; so has the one before rt_gostart_begin.
  *
  * Where rbx is untouched the CFI says so, although that is the default: elfutils, up to 0.188 at least, has rax in rbx's place among
  * its defaults and would lose rbx.
@@ -114,18 +114,20 @@ rt_jump:
 	.cfi_endproc
 	.size	rt_jump, . - rt_jump
 
-/* Entered by rt_switch_resume's jump with rax = mp and rsp at START_WORD_FN. */
+/* The last frame of every goroutine. Entered at rt_gostart_begin by rt_switch_resume's jump with rax = mp and rsp at START_WORD_FN. */
 	.globl	rt_gostart
 	.hidden	rt_gostart
-	.type	rt_gostart_frame, @function
-	.type	rt_gostart, @notype
+	.globl	rt_gostart_begin
+	.hidden	rt_gostart_begin
+	.type	rt_gostart, @function
+	.type	rt_gostart_begin, @notype
 	.p2align 4
-rt_gostart_frame:
+rt_gostart:
 	.cfi_startproc
 	.cfi_undefined %rip			/* the stack ends here, for every unwinder */
 	.cfi_def_cfa_offset 128			/* the top of the stack, whatever is left of the start frame */
 	nop
-rt_gostart:
+rt_gostart_begin:
 	movq	%rax, %rdi
 	xorl	%ebp, %ebp			/* and for those that follow frame pointers */
 	call	rt_goroutine_begin		/* rt_goroutine_begin(mp) */
@@ -157,7 +159,7 @@ rt_gostart:
 	call	rt_goexit0
 	ud2
 	.cfi_endproc
-	.size	rt_gostart_frame, . - rt_gostart_frame
+	.size	rt_gostart, . - rt_gostart
 
 /* Saves the argument registers as START_WORD_INTEGER.. wants them and calls rt_go(fn, registers, return address, options). */
 	.macro	GO_ENTRY name, load

@@ -39,7 +39,7 @@ __attribute__((visibility("default"))) struct gos_runtime gos_runtime = {
 #include "states.def"
 		},
 	.resume_pc = rt_switch_resume,
-	.start_pc = rt_gostart,
+	.start_pc = rt_gostart_begin,
 	.trap_pc = (void *)rt_debug_trap,
 };
 
@@ -47,7 +47,7 @@ __attribute__((visibility("default"))) struct gos_runtime gos_runtime = {
  * The note's descriptor is the distance to a hidden alias: with the visible name the linker of a shared library would leave
  * a relocation that the loader refuses.
  */
-extern struct gos_runtime gos_runtime_hidden __attribute__((alias("gos_runtime"), visibility("hidden")));
+extern struct gos_runtime gos_runtime_hidden __attribute__((alias("gos_runtime"), visibility("hidden"), used));
 
 __asm__(".pushsection .note.gos, \"a\", @note\n"
 	".balign 4\n"

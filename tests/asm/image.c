@@ -47,7 +47,7 @@ static void read_symbols(struct image *image, Elf *elf, uint64_t ranges[][2], si
 			GElf_Sym symbol;
 			gelf_getsym(data, (int)i, &symbol);
 			const char *name = elf_strptr(elf, header.sh_link, symbol.st_name);
-			if (strcmp(name, "rt_gostart") == 0)
+			if (strcmp(name, "rt_gostart_begin") == 0)
 				image->start_pc = symbol.st_value;
 			else if (strcmp(name, "rt_switch_resume") == 0)
 				image->resume_pc = symbol.st_value;
@@ -124,7 +124,7 @@ const char *image_open(struct image *image, const char *path)
 	if (image->routine_count == 0 || image->routine_count == IMAGE_ROUTINES)
 		return "no routines with a size in " SOURCE_FOLDER ", or too many";
 	if (image->start_pc == 0 || image->resume_pc == 0 || image->checkpoint == 0 || image->runtime == 0)
-		return "one of rt_gostart, rt_switch_resume, user_checkpoint, gos_runtime is not in the symbol table";
+		return "one of rt_gostart_begin, rt_switch_resume, user_checkpoint, gos_runtime is not in the symbol table";
 	const char *problem = NULL;
 	for (size_t i = 0; i < range_count && problem == NULL; i++)
 		problem = read_instructions(image, ranges[i]);

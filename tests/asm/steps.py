@@ -90,7 +90,7 @@ class Walk:
                 if instruction["addr"] == start or after_call:
                     gdb.execute("break *%d" % instruction["addr"], to_string=True)
                 after_call = instruction["asm"].startswith("call")
-        self.start_pc = int(gdb.parse_and_eval("(unsigned long)&rt_gostart"))
+        self.start_pc = int(gdb.parse_and_eval("(unsigned long)&rt_gostart_begin"))
         self.resume_pc = int(gdb.parse_and_eval("(unsigned long)&rt_switch_resume"))
 
     def routine(self, pc):
@@ -143,7 +143,7 @@ class Walk:
         pc = gdb.newest_frame().pc()
         name = self.routine(pc)
         sp = register(gdb.newest_frame(), "rsp")
-        if name == "rt_gostart_frame":
+        if name == "rt_gostart":
             truth = []
         elif pc == self.routines[name][0]:
             truth = self.at_entry("%s+0" % name)

@@ -38,7 +38,7 @@ static struct known {
 	{"rt_switch", "", 0, 0},                                   /* the scheduler's own stack, and first runs */
 	{"rt_jump", "user_sends marked_sender user_sender", 0, 0}, /* gos_goexit */
 	{"rt_jump", "", 0, 0},                                     /* fn has returned */
-	{"rt_gostart_frame", "", 0, 0},
+	{"rt_gostart", "", 0, 0},
 };
 #define KNOWN_COUNT (sizeof known / sizeof *known)
 
