@@ -107,12 +107,25 @@ def threads(machine):
             try:
                 if core:  # swallows what gdb 13 warns of each thread on processors with AMX, once: nothing that matters here
                     gdb.execute("info registers " + names.sp, to_string=True)
-                frame = gdb.newest_frame()
-                sp, pc = (int(frame.read_register(name)) & MASK for name in (names.sp, names.pc))
+                found.append(_thread(thread, names))
             except gdb.error:
                 continue  # a core may lack a thread's registers
-            found.append(Thread(thread.num, thread.ptid, thread.ptid[1] or thread.ptid[2], sp, pc, thread.name))
     return found
+
+
+def this_thread(machine):
+    """The selected thread, or None. Switches to no other, so that breakpoint conditions may ask."""
+    thread = gdb.selected_thread()
+    try:
+        return _thread(thread, registers(machine)) if thread is not None else None
+    except gdb.error:
+        return None
+
+
+def _thread(thread, names):
+    frame = gdb.newest_frame()
+    sp, pc = (int(frame.read_register(name)) & MASK for name in (names.sp, names.pc))
+    return Thread(thread.num, thread.ptid, thread.ptid[1] or thread.ptid[2], sp, pc, thread.name)
 
 
 def switch_to(ptid):

@@ -35,11 +35,17 @@ static void pong(gos_chan *there, gos_chan *back)
 	}
 }
 
+/* Sends only when the walker has been waiting for a while, so that each of its receives parks. */
 static void ticker(void)
 {
 	int tick = 0;
+	long served = 0;
 	for (;;) {
-		gos_sleep(30 * GOS_MS);
+		gos_sleep(5 * GOS_MS);
+		if (steps % 2 != 0 || steps == served)
+			continue;
+		served = steps;
+		gos_sleep(20 * GOS_MS);
 		tick++;
 		gos_chan_send(ticks, &tick);
 	}

@@ -41,6 +41,15 @@ def guarded(run, *arguments):
                            % (type(error).__name__, error)) from None
 
 
+def in_event(run, *arguments):
+    """guarded, for gdb's event handlers, which nobody called and which have nobody to raise to."""
+    try:
+        return guarded(run, *arguments)
+    except gdb.GdbError as error:
+        say("[%s]" % error)
+        return None
+
+
 def runtime():
     """The runtime of what gdb looks at, or a sentence why there is none."""
     if not target.alive():
@@ -60,9 +69,15 @@ class View:
     def __init__(self, rt=None):
         self.rt = rt or runtime()
         self.registers = target.registers(self.rt.abi.machine)
-        self.threads = target.threads(self.rt.abi.machine)
         self.goroutines = []
         self.on_thread = {}
+        self._threads = None
+
+    @property
+    def threads(self):
+        if self._threads is None:
+            self._threads = target.threads(self.rt.abi.machine)
+        return self._threads
 
     def load(self):
         """Reads every goroutine, in the order of their ids."""
@@ -88,14 +103,9 @@ class View:
         if chosen is not None:
             g = self.rt.goroutine_at(chosen.g.address)
             return (g, None) if g.goid == chosen.goid else (None, None)
-        thread = gdb.selected_thread()
-        if thread is None:
-            return None, None
-        here = [t for t in self.threads if t.ptid == thread.ptid]
-        if not here:
-            return None, None
-        g = self.on_this_thread(here[0])
-        return (g, here[0]) if g is not None else (None, None)
+        thread = target.this_thread(self.rt.abi.machine)
+        g = self.on_this_thread(thread) if thread is not None else None
+        return (g, thread) if g is not None else (None, None)
 
     def on_this_thread(self, thread):
         """The G whose stack a thread is on: what its M says, if the stack's range agrees, else a search."""

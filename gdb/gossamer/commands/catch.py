@@ -14,7 +14,7 @@ import gdb
 
 from .. import abi, places, target, words
 from ..abi import Trouble
-from . import Command, View, guarded, parse_goid, runtime, say
+from . import Command, View, in_event, parse_goid, runtime, say
 from .filters import match_reason
 
 _PHRASES = {"CREATE": "is created", "RUN": "runs", "PARK": "parks", "READY": "becomes ready", "EXIT": "exits"}
@@ -219,7 +219,7 @@ def _breakpoint(rt, slot):
 def disarm():
     """Before gdb lets go of the process: no watch stays behind."""
     if _arms is not None:
-        guarded(_arms.write, True)
+        in_event(_arms.write, True)
         _arms.changed = True  # should it come back, the catchpoints that are left arm again
 
 
@@ -249,7 +249,7 @@ def _stopped(event):
     hit = {b.number for b in event.breakpoints}
     ours = [c for c in _arms.catchpoints if c.breakpoint is not None and c.breakpoint.is_valid() and c.breakpoint.number in hit]
     if ours:
-        guarded(_announce, ours)
+        in_event(_announce, ours)
 
 
 def _announce(ours):

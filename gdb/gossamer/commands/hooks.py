@@ -9,7 +9,7 @@ import gdb
 
 from .. import places, target, unwind, words
 from ..abi import Trouble
-from . import Command, catch, goroutine, guarded, runtime, say
+from . import Command, View, catch, goroutine, runtime, say
 
 _LEAVE = ("step", "next", "stepi", "nexti", "until", "advance", "signal", "reverse-step", "reverse-next", "reverse-stepi", "reverse-nexti", "thread", "inferior")
 _REFUSE = ("return", "jump", "finish", "reverse-finish")
@@ -155,20 +155,11 @@ def _hook(command, ours, when="hook"):
 
 
 def _stopped(_):
-    guarded(_note_current)
-
-
-def _note_current():
-    """$_goroutine for a stop: the goroutine of the thread that stopped, when its M says so."""
-    from . import View
-
+    """$_goroutine for a stop: the goroutine of the thread that stopped."""
     try:
-        if target.find_root() is None:
-            return
-        view = View()
-        g, _ = view.standing_on()
-    except Trouble:
-        return
+        g, _ = View().standing_on()
+    except (Trouble, gdb.error):
+        return  # no runtime here, which is nobody's trouble
     gdb.set_convenience_variable("_goroutine", g.goid if g is not None else None)
 
 
@@ -189,6 +180,7 @@ def register():
     _hook("generate-core-file", "goroutine-before-core")
     _hook("detach", "goroutine-before-detach")
     _hook("kill", "goroutine-before-detach")
+    gdb.events.stop.connect(_stopped)
     for event in ("new_objfile", "clear_objfiles", "exited", "free_objfile"):
         registry = getattr(gdb.events, event, None)
         if registry is not None:
