@@ -16,6 +16,7 @@
 #include "gossamer.h"
 #include "netpoll.h"
 #include "park.h"
+#include "sema.h"
 #include "timers.h"
 
 /* ---- waiting for a descriptor ---- */
@@ -28,12 +29,74 @@ static void wait_commit(struct gos_g *gp, void *slot)
 	}
 }
 
-/* Parks until there is an edge. 0, or -ECANCELED when the descriptor was closed meanwhile. `sequence` is of before the system call that said EAGAIN. */
-static int wait_edge(struct gos_pollfd *pd, struct gos_g **slot, uint32_t sequence, void *pc)
+static bool same_life(const struct gos_pollfd *pd, uint32_t sequence)
 {
-	if (!rt_pollfd_prepare(slot))
-		rt_park(rt_m_of_goroutine(), NULL, wait_commit, slot, GOS_REASON_IO_WAIT, pd, pc);
-	return rt_load_acquire(&pd->sequence) == sequence ? 0 : -ECANCELED;
+	return rt_load_acquire(&pd->sequence) == sequence;
+}
+
+/*
+ * Parks until there is an edge, or until it is worth trying again. 0, or -ECANCELED when the descriptor was closed meanwhile. `sequence` is of
+ * before the system call that said EAGAIN. One goroutine at a time parks in a slot; who had to wait for its turn tries the call again first, because the edge that the other used up may
+ * have been for both.
+ */
+static int wait_edge(struct gos_pollfd *pd, bool for_write, uint32_t sequence, void *pc)
+{
+	struct gos_g **slot = for_write ? &pd->wg : &pd->rg;
+	uint32_t *turn = for_write ? &pd->write_turn : &pd->read_turn;
+
+	if (!rt_sema_try_acquire(turn)) {
+		rt_sema_acquire(turn, false, GOS_REASON_IO_WAIT, pd, pc);
+	} else if (!rt_pollfd_prepare(slot)) {
+		if (same_life(pd, sequence))
+			rt_park(rt_m_of_goroutine(), NULL, wait_commit, slot, GOS_REASON_IO_WAIT, pd, pc);
+		else
+			rt_pollfd_cancel(slot); /* else we would park in the slot of a later life */
+	}
+	rt_sema_release(turn, false);
+	return same_life(pd, sequence) ? 0 : -ECANCELED;
+}
+
+/*
+ * Each system call has a function of its own that returns -errno and is not inlined: compilers may compute the address of errno once for a whole
+ * function, and after a park it is another thread's.
+ */
+static RT_NOINLINE ssize_t read_once(int fd, void *buffer, size_t size)
+{
+	ssize_t n = read(fd, buffer, size);
+	return n >= 0 ? n : -errno;
+}
+
+/* Without SIGPIPE where the descriptor is a socket. */
+static RT_NOINLINE ssize_t write_once(int fd, const void *buffer, size_t size)
+{
+	ssize_t n = send(fd, buffer, size, MSG_NOSIGNAL);
+	if (n < 0 && errno == ENOTSOCK)
+		n = write(fd, buffer, size);
+	return n >= 0 ? n : -errno;
+}
+
+static RT_NOINLINE int accept_once(int fd, struct sockaddr *address, socklen_t *length)
+{
+	int got = accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	return got >= 0 ? got : -errno;
+}
+
+static RT_NOINLINE int connect_once(int fd, const struct sockaddr *address, socklen_t length)
+{
+	return connect(fd, address, length) == 0 ? 0 : -errno;
+}
+
+/* Does the connection stand? 1: yes; 0: not yet; or -errno. */
+static RT_NOINLINE int connected(int fd)
+{
+	struct sockaddr_storage peer;
+	int error = 0;
+	socklen_t size = sizeof peer, error_size = sizeof error;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) != 0)
+		return -errno;
+	if (error != 0)
+		return -error;
+	return getpeername(fd, (struct sockaddr *)&peer, &size) == 0;
 }
 
 /* The record of a descriptor that is about to be used; NULL and *result otherwise. *sequence tells its life from a later one. */
@@ -65,26 +128,15 @@ ssize_t gos_read(int fd, void *buffer, size_t size)
 	if (pd == NULL)
 		return result;
 	for (;;) {
-		ssize_t n = read(fd, buffer, size);
-		if (n >= 0)
-			return n;
-		if (errno == EINTR)
+		ssize_t n = read_once(fd, buffer, size);
+		if (n == -EINTR)
 			continue;
-		if (errno != EAGAIN)
-			return -errno;
-		result = wait_edge(pd, &pd->rg, sequence, __builtin_return_address(0));
+		if (n != -EAGAIN)
+			return n;
+		result = wait_edge(pd, false, sequence, __builtin_return_address(0));
 		if (result != 0)
 			return result;
 	}
-}
-
-/* One write, without SIGPIPE where the descriptor is a socket. */
-static ssize_t write_once(int fd, const void *buffer, size_t size)
-{
-	ssize_t n = send(fd, buffer, size, MSG_NOSIGNAL);
-	if (n < 0 && errno == ENOTSOCK)
-		n = write(fd, buffer, size);
-	return n;
 }
 
 ssize_t gos_write(int fd, const void *buffer, size_t size)
@@ -102,9 +154,9 @@ ssize_t gos_write(int fd, const void *buffer, size_t size)
 			done += (size_t)n;
 			continue;
 		}
-		if (errno == EINTR)
+		if (n == -EINTR)
 			continue;
-		result = errno == EAGAIN ? wait_edge(pd, &pd->wg, sequence, __builtin_return_address(0)) : -errno;
+		result = n == -EAGAIN ? wait_edge(pd, true, sequence, __builtin_return_address(0)) : (int)n;
 		if (result != 0)
 			return done > 0 ? (ssize_t)done : result;
 	} while (done < size);
@@ -121,14 +173,12 @@ int gos_accept(int fd, struct sockaddr *address, socklen_t *length)
 	if (pd == NULL)
 		return result;
 	for (;;) {
-		int got = accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (got >= 0)
-			return got;
-		if (errno == EINTR || errno == ECONNABORTED)
+		int got = accept_once(fd, address, length);
+		if (got == -EINTR || got == -ECONNABORTED)
 			continue;
-		if (errno != EAGAIN)
-			return -errno;
-		result = wait_edge(pd, &pd->rg, sequence, __builtin_return_address(0));
+		if (got != -EAGAIN)
+			return got;
+		result = wait_edge(pd, false, sequence, __builtin_return_address(0));
 		if (result != 0)
 			return result;
 	}
@@ -137,15 +187,16 @@ int gos_accept(int fd, struct sockaddr *address, socklen_t *length)
 struct connect_timeout {
 	struct gos_timer timer;
 	struct gos_pollfd *pd;
-	uint32_t fired; /* Sync: atomic */
+	uint32_t expired; /* set before the edge that says so. Sync: atomic */
+	uint32_t done;    /* set last: this record may go away. Sync: atomic */
 };
 
 static struct gos_g *connect_timed_out(void *arg)
 {
 	struct connect_timeout *to = arg;
-	struct gos_pollfd *pd = to->pd;
-	struct gos_g *gp = rt_pollfd_edge(&pd->wg);
-	rt_store_release(&to->fired, 1u); /* the last touch: `to` is on a stack that may now go away */
+	rt_store_release(&to->expired, 1u);
+	struct gos_g *gp = rt_pollfd_edge(&to->pd->wg);
+	rt_store_release(&to->done, 1u);
 	return gp;
 }
 
@@ -156,33 +207,34 @@ static int connect_until(int fd, const struct sockaddr *address, socklen_t lengt
 	struct gos_pollfd *pd = use(fd, &sequence, &result);
 	if (pd == NULL)
 		return result;
-	if (connect(fd, address, length) == 0)
-		return 0;
-	if (errno != EINPROGRESS && errno != EINTR)
-		return -errno;
+	/* A Unix socket whose listener is busy says EAGAIN, and no edge tells when it is not: ask again now and then. */
+	while ((result = connect_once(fd, address, length)) == -EAGAIN) {
+		if (rt_now() >= deadline)
+			return -ETIMEDOUT;
+		gos_sleep(GOS_MS);
+	}
+	if (result != -EINPROGRESS && result != -EINTR)
+		return result;
 
 	struct connect_timeout to = {.pd = pd, .timer = {.when = deadline, .fn = connect_timed_out, .arg = &to}};
 	if (deadline != INT64_MAX)
 		rt_timer_add(rt_m_of_goroutine()->p, &to.timer);
 	for (;;) {
-		/* An edge may be a stale one from before the connect: ask whether the connection stands. */
-		struct sockaddr_storage peer;
-		socklen_t size = sizeof peer, error_size = sizeof result;
-		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &error_size) != 0)
-			result = errno;
-		result = -result;
-		if (result != 0 || getpeername(fd, (struct sockaddr *)&peer, &size) == 0)
+		result = connected(fd); /* an edge may be a stale one, from before the connect */
+		if (result != 0) {
+			result = result > 0 ? 0 : result;
 			break;
-		if (rt_load_acquire(&to.fired)) {
+		}
+		if (rt_load_acquire(&to.expired)) {
 			result = -ETIMEDOUT;
 			break;
 		}
-		result = wait_edge(pd, &pd->wg, sequence, pc);
+		result = wait_edge(pd, true, sequence, pc);
 		if (result != 0)
 			break;
 	}
 	if (deadline != INT64_MAX && !rt_timer_stop(&to.timer))
-		while (!rt_load_acquire(&to.fired)) /* its function is running on another worker */
+		while (!rt_load_acquire(&to.done)) /* its function is running on another worker */
 			rt_pause();
 	return result;
 }
@@ -198,8 +250,8 @@ int gos_close(int fd)
 	struct gos_pollfd *pd = rt_pollfd(fd);
 	if (pd == NULL)
 		return -EBADF;
-	struct gos_g *waiters = rt_pollfd_close(pd);
-	int result = close(fd) == 0 ? 0 : -errno;
+	int result;
+	struct gos_g *waiters = rt_pollfd_close(pd, &result);
 	rt_inject(rt_tls_m, waiters);
 	return result;
 }
@@ -288,7 +340,7 @@ static int resolve(const char *host_port, int flags, struct addrinfo **found, vo
 	}
 }
 
-static int listen_on(const struct addrinfo *a)
+static RT_NOINLINE int listen_on(const struct addrinfo *a)
 {
 	int one = 1, zero = 0;
 	int fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
@@ -323,24 +375,34 @@ int gos_listen_tcp(const char *host_port)
 	return result;
 }
 
+static RT_NOINLINE int socket_for(const struct addrinfo *a)
+{
+	int one = 1, fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	return fd;
+}
+
 int gos_dial_tcp(const char *host_port, int64_t timeout_ns)
 {
 	struct addrinfo *found = NULL;
 	void *pc = __builtin_return_address(0);
-	int64_t deadline = timeout_ns > 0 ? rt_now() + timeout_ns : INT64_MAX;
+	int64_t deadline = INT64_MAX;
+	if (timeout_ns > 0 && __builtin_add_overflow(rt_now(), timeout_ns, &deadline))
+		deadline = INT64_MAX;
 	int result = resolve(host_port, 0, &found, pc);
 	if (result != 0)
 		return result;
 	result = -EADDRNOTAVAIL;
 	for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
-		int one = 1, fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
+		int fd = socket_for(a);
 		if (fd < 0) {
-			result = -errno;
+			result = fd;
 			continue;
 		}
 		result = connect_until(fd, a->ai_addr, a->ai_addrlen, deadline, pc);
 		if (result == 0) {
-			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 			result = fd;
 			break;
 		}

@@ -50,13 +50,17 @@ struct gos_pollfd *rt_pollfd(int fd)
 	void **directory = rt_load_acquire(&table);
 	if (directory != NULL) {
 		struct gos_pollfd *slab = rt_load_acquire(&directory[fd / FDS_PER_SLAB]);
-		if (rt_likely(slab != NULL && rt_load_acquire(&slab[fd % FDS_PER_SLAB].fd) == fd))
+		if (rt_likely(slab != NULL && rt_load_acquire(&slab[fd % FDS_PER_SLAB].number) != 0))
 			return &slab[fd % FDS_PER_SLAB];
 	}
 	rt_lock(&table_lock, RT_RANK_SLAB);
 	void **made = table;
 	struct gos_pollfd *pd = rt_slab_at(&made, (uint64_t)fd, FDS_PER_SLAB, sizeof *pd, "descriptors' records");
-	rt_store_release(&pd->fd, fd);
+	if (rt_load_relaxed(&pd->number) == 0) {
+		pd->fd = fd;
+		pd->read_turn = pd->write_turn = 1;
+		rt_store_release(&pd->number, (uint32_t)fd + 1);
+	}
 	rt_store_release(&table, made);
 	rt_unlock(&table_lock);
 	return pd;
@@ -82,8 +86,6 @@ int rt_pollfd_watch(struct gos_pollfd *pd)
 		} else if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, pd->fd, &ev) == 0) {
 			if (!(flags & O_NONBLOCK))
 				fcntl(pd->fd, F_SETFL, flags | O_NONBLOCK);
-			rt_store_relaxed(&pd->rg, RT_POLL_NONE);
-			rt_store_relaxed(&pd->wg, RT_POLL_NONE);
 			rt_store_release(&pd->watched, 1u);
 		} else if (errno == EPERM) { /* a regular file or a directory: always ready */
 			rt_store_release(&pd->watched, 2u);
@@ -100,12 +102,18 @@ int rt_pollfd_watch(struct gos_pollfd *pd)
 
 struct gos_g *rt_pollfd_edge(struct gos_g **slot)
 {
-	struct gos_g *old = rt_exchange(slot, RT_POLL_READY);
-	if (old == RT_POLL_NONE || old == RT_POLL_READY || old == RT_POLL_WAIT)
-		return NULL; /* WAIT: rt_pollfd_commit will find the slot changed */
-	rt_store_relaxed(slot, RT_POLL_NONE);
-	rt_add_fetch(&waiters, (uint32_t)-1);
-	return old;
+	for (;;) {
+		struct gos_g *old = rt_load_acquire(slot);
+		if (old == RT_POLL_READY)
+			return NULL;
+		if (old == RT_POLL_NONE || old == RT_POLL_WAIT) { /* WAIT: rt_pollfd_commit will find the slot changed */
+			if (rt_cas(slot, old, RT_POLL_READY))
+				return NULL;
+		} else if (rt_cas(slot, old, RT_POLL_NONE)) {
+			rt_add_fetch(&waiters, (uint32_t)-1);
+			return old;
+		}
+	}
 }
 
 static void append(struct gos_g ***end, struct gos_g *gp)
@@ -117,7 +125,7 @@ static void append(struct gos_g ***end, struct gos_g *gp)
 	*end = &gp->link;
 }
 
-struct gos_g *rt_pollfd_close(struct gos_pollfd *pd)
+struct gos_g *rt_pollfd_close(struct gos_pollfd *pd, int *result)
 {
 	struct gos_g *list = NULL, **end = &list;
 
@@ -128,6 +136,7 @@ struct gos_g *rt_pollfd_close(struct gos_pollfd *pd)
 	rt_store_release(&pd->watched, 0u);
 	append(&end, rt_pollfd_edge(&pd->rg));
 	append(&end, rt_pollfd_edge(&pd->wg));
+	*result = close(pd->fd) == 0 ? 0 : -errno;
 	rt_unlock(&pd->lock);
 	return list;
 }
@@ -154,8 +163,14 @@ bool rt_pollfd_commit(struct gos_g *gp, struct gos_g **slot)
 	if (rt_cas(slot, RT_POLL_WAIT, gp))
 		return true;
 	rt_add_fetch(&waiters, (uint32_t)-1);
-	rt_store_relaxed(slot, RT_POLL_NONE); /* READY, by an edge or by close: used up */
+	rt_cas(slot, RT_POLL_READY, RT_POLL_NONE); /* by an edge or by close: used up */
 	return false;
+}
+
+void rt_pollfd_cancel(struct gos_g **slot)
+{
+	if (!rt_cas(slot, RT_POLL_WAIT, RT_POLL_NONE))
+		rt_cas(slot, RT_POLL_READY, RT_POLL_NONE);
 }
 
 uint32_t rt_netpoll_waiters(void)
@@ -190,9 +205,10 @@ struct gos_g *rt_netpoll(int64_t ns)
 		if (tag == BREAK_TAG) {
 			if (ns != 0) { /* else it is meant for the one who waits */
 				uint64_t count;
-				rt_store_relaxed(&break_asked, 0u);
 				ssize_t got = read(break_fd, &count, sizeof count);
 				(void)got;
+				/* After the read: who is kept from writing in between need not, since this one is on its way out and looks again. */
+				rt_exchange(&break_asked, 0u);
 			}
 			continue;
 		}

@@ -20,14 +20,17 @@ struct gos_pollfd *rt_pollfd(int fd);
 /* Registers with epoll and makes the descriptor non-blocking, once. 0; 1 when it cannot be watched (a regular file); or -errno. Any M. */
 int rt_pollfd_watch(struct gos_pollfd *pd);
 
-/* Ends the registration: who waits is returned, linked by ->link, and will see `closing`. Any M. */
-struct gos_g *rt_pollfd_close(struct gos_pollfd *pd);
+/* Ends the registration and closes the descriptor, so that nobody can register it in between. *result: 0 or -errno. Who waits is
+ * returned, linked by ->link, and will see another `sequence`. Any M. */
+struct gos_g *rt_pollfd_close(struct gos_pollfd *pd, int *result);
 
 /*
  * Step 1 and 2 of parking on pd. rt_pollfd_prepare: true when there is no need to park (an edge has come; it is used up). Else park, with
  * rt_pollfd_commit(gp, slot) as the commit, on the slot &pd->rg or &pd->wg; when it returns false the goroutine must be made ready again.
  */
 bool rt_pollfd_prepare(struct gos_g **slot);
+/* Instead of step 2: the goroutine does not park after all. */
+void rt_pollfd_cancel(struct gos_g **slot);
 bool rt_pollfd_commit(struct gos_g *gp, struct gos_g **slot);
 
 /* An edge on a slot that did not come from epoll, but from a timer: returns the G that was parked there, or NULL. Any M. */
@@ -36,7 +39,7 @@ struct gos_g *rt_pollfd_edge(struct gos_g **slot);
 /* How many goroutines are parked on descriptors. Any thread. */
 uint32_t rt_netpoll_waiters(void);
 
-/* Waits up to ns (0: not at all, -1: for ever) for descriptors; returns goroutines linked by ->link. One M at a time waits; any thread. */
+/* Waits up to ns (0: not at all, -1: for ever) for descriptors; returns goroutines linked by ->link. One thread at a time waits; any may look. */
 struct gos_g *rt_netpoll(int64_t ns);
 
 /* Makes the one that waits in rt_netpoll return. Any thread. */

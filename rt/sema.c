@@ -28,7 +28,7 @@ static struct root *root_of(const uint32_t *addr)
 	return &roots[((uintptr_t)addr >> 3) % ROOTS];
 }
 
-static bool try_acquire(uint32_t *addr)
+bool rt_sema_try_acquire(uint32_t *addr)
 {
 	for (;;) {
 		uint32_t v = rt_load_relaxed(addr);
@@ -163,7 +163,7 @@ void rt_sema_acquire(uint32_t *addr, bool front, enum gos_reason reason, void *o
 {
 	struct gos_m *mp = rt_m_of_goroutine();
 
-	if (try_acquire(addr))
+	if (rt_sema_try_acquire(addr))
 		return;
 	struct root *r = root_of(addr);
 	struct gos_g *gp = mp->curg;
@@ -171,7 +171,7 @@ void rt_sema_acquire(uint32_t *addr, bool front, enum gos_reason reason, void *o
 	for (;;) {
 		rt_lock(&r->lock, RT_RANK_SEMA);
 		rt_add_fetch(&r->waiters, 1); /* before the last look: pairs with rt_sema_release */
-		if (try_acquire(addr)) {
+		if (rt_sema_try_acquire(addr)) {
 			rt_add_fetch(&r->waiters, (uint32_t)-1);
 			rt_unlock(&r->lock);
 			return;
@@ -183,7 +183,7 @@ void rt_sema_acquire(uint32_t *addr, bool front, enum gos_reason reason, void *o
 		enqueue(r, sg, addr, front, rt_random(mp->p));
 		gp->waiting = sg;
 		mp = rt_park(mp, &r->lock, NULL, NULL, reason, object, pc);
-		if (sg->success || try_acquire(addr)) /* success: the unit was handed over */
+		if (sg->success || rt_sema_try_acquire(addr)) /* success: the unit was handed over */
 			return;
 	}
 }
@@ -208,7 +208,7 @@ void rt_sema_release(uint32_t *addr, bool handoff)
 	rt_unlock(&r->lock);
 	if (sg == NULL)
 		return;
-	bool handed = handoff && try_acquire(addr);
+	bool handed = handoff && rt_sema_try_acquire(addr);
 	sg->success = handed;
 	rt_ready(mp, sg->g);
 	if (handed) {

@@ -71,7 +71,7 @@ struct gos_sudog {
 	struct gos_sudog *waitlink; /* g->waiting list of a select; next waiter on the same address in a treap */
 	struct gos_sudog *waittail; /* last of that list, in its head. Treap only */
 	struct gos_sudog *parent;   /* treap only */
-	uint32_t ticket;            /* treap only: heap priority; after a handoff: 1 */
+	uint32_t ticket;            /* treap only: heap priority */
 	uint16_t case_index;        /* select only */
 	uint8_t case_dir;           /* select only: GOS_DIR_SEND or GOS_DIR_RECV */
 	uint8_t is_select;          /* g->select_done must be won before g may be woken */
@@ -91,7 +91,7 @@ struct gos_g {
 	struct gos_gobuf sched;
 	uint64_t seq;      /* written by the owning M only */
 	uint32_t status;   /* enum gos_state */
-	uint8_t dbgmask;   /* enum gos_event bits that a debugger asked for on this G. Written by debuggers and rt_newproc */
+	uint8_t dbgmask;   /* enum gos_event bits that a debugger asked for on this G. Written by debuggers and rt_go */
 	uint8_t reason;    /* enum gos_reason; meaningful while WAITING */
 	uint8_t stack_class; /* stack.h: which free list the stack goes to */
 	uint8_t named;       /* name was set: it is cleared at the end of this life. Else that line of the G stays cold */
@@ -101,7 +101,7 @@ struct gos_g {
 	uint64_t stack_lo;     /* lowest usable byte */
 	/* The second: what a park and a spawn record. */
 	uint64_t stack_hi;
-	int64_t wait_since;  /* runtime.now when it last parked */
+	int64_t wait_since;  /* runtime.now when it last parked, became runnable, or was made */
 	void *wait_obj;
 	void *wait_pc;
 	void *entry;
@@ -175,8 +175,6 @@ struct gos_m {
 	struct rt_lock *unlock;        /* to be released now that prev is whole */
 	void (*commit)(struct gos_g *prev, void *arg);
 	void *commit_arg;
-	uint32_t lock_depth;    /* GOS_CHECK: runtime locks held */
-	uint32_t locks_held[8]; /* GOS_CHECK: their ranks */
 	void *signal_stack;
 };
 
@@ -215,12 +213,11 @@ struct gos_pollfd {
 	struct gos_g *rg, *wg; /* Sync: atomic: RT_POLL_NONE, _READY, _WAIT, or the G that waits */
 	int32_t fd;
 	uint32_t sequence; /* bumped by close, so that events of an earlier life are dropped */
-	uint32_t watched;  /* registered with epoll, or known not to be watchable */
-	uint32_t closing;
+	uint32_t watched;  /* 1: registered with epoll; 2: known not to be watchable. Sync: atomic, written under lock */
 	struct rt_lock lock;
-	uint32_t pad;
-	uint64_t pad2[3];
-};
+	uint32_t read_turn, write_turn; /* semaphores of one unit: whose turn it is to park in rg and wg */
+	uint32_t number;   /* fd + 1 once the record is made. Sync: atomic */
+} __attribute__((aligned(RT_CACHE_LINE)));
 
 enum {
 	RT_ROW_COUNT = 0

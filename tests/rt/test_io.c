@@ -560,24 +560,52 @@ GOS_TEST(chain_of_pipes)
 	gos_waitgroup_wait(&wg);
 }
 
-/* ---- deaths ---- */
+/* ---- several goroutines on one descriptor ---- */
 
-static void reader(int fd)
+static void read_byte(int fd)
 {
 	char byte;
-	gos_read(fd, &byte, 1);
+	expect_eq(gos_read(fd, &byte, 1), 1);
+	gos_waitgroup_done(&wg);
 }
 
-static void two_readers(void)
+static void accept_one(int listener)
+{
+	expect_ge(gos_accept(listener, NULL, NULL), 0);
+	gos_waitgroup_done(&wg);
+}
+
+GOS_TEST(readers_of_one_descriptor_take_turns)
 {
 	int p[2];
 	must_pipe(p);
-	gos_test_until_waiting(go(reader, p[0]), "IO wait");
-	go(reader, p[0]);
-	gos_sleep(5 * GOS_S);
+	gos_waitgroup_add(&wg, 3);
+	for (int i = 0; i < 3; i++)
+		gos_test_until_waiting(go(read_byte, p[0]), "IO wait");
+	for (int i = 0; i < 3; i++)
+		expect_eq(gos_write(p[1], "x", 1), 1);
+	gos_waitgroup_wait(&wg); /* each has got one */
 }
 
-static const struct gos_death deaths[] = {
-	{"two_readers", two_readers, 2, {"two goroutines wait for the same direction of one descriptor"}},
-};
-GOS_DEATHS(deaths)
+GOS_TEST(acceptors_of_one_listener_all_get_connections)
+{
+	int listener = must_listen();
+	gos_waitgroup_add(&wg, 4);
+	for (int i = 0; i < 4; i++)
+		gos_test_until_waiting(go(accept_one, listener), "IO wait");
+	for (int i = 0; i < 4; i++) /* some of them in one edge */
+		expect_ge(gos_dial_tcp(address_of(listener), 0), 0);
+	gos_waitgroup_wait(&wg);
+}
+
+GOS_TEST(close_ends_all_who_wait_for_their_turn)
+{
+	int p[2];
+	must_pipe(p);
+	gos_waitgroup_add(&wg, 3);
+	for (int i = 0; i < 3; i++)
+		gos_test_until_waiting(go(read_n, p[0], -ECANCELED, ""), "IO wait");
+	expect_eq(gos_close(p[0]), 0);
+	gos_waitgroup_wait(&wg);
+}
+
