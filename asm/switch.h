@@ -15,7 +15,7 @@ struct gos_gobuf;
 struct gos_m;
 
 /* Leaves the current stack, saving it in *from, and continues on *to, which must have been saved by rt_switch or built by
- * rt_spawn. Returns, later and perhaps on another thread, when somebody switches back, with the mp that he gave. */
+ * rt_go. Returns, later and perhaps on another thread, when somebody switches back, with the mp that he gave. */
 struct gos_m *rt_switch(struct gos_gobuf *from, struct gos_gobuf *to, struct gos_m *mp);
 
 /*

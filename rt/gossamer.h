@@ -43,7 +43,7 @@ extern "C" {
 
 /*
  * Starts the runtime, runs app(argc, argv) as goroutine 1 and returns its value once it returns. Goroutines that still live
- * are dropped then, as in Go: they stop at their next call into the runtime. May be called once in a process, by any thread;
+ * are dropped then, as in Go: each stops when it next waits, at the latest. May be called once in a process, by any thread;
  * that thread waits meanwhile. GOSMAXPROCS in the environment bounds how many goroutines run at once (default: the CPUs).
  *
  * Blocks: the calling thread, until app returns.  Panics: no; a second call ends the program.  Owns: nothing.

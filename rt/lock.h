@@ -37,7 +37,7 @@ void rt_lock_check_release(struct rt_lock *l);
 #define rt_lock_check_release(l) ((void)0)
 #endif
 
-/* Any thread. Do not park, allocate or make system calls while holding it. */
+/* Any thread. Do not park or call malloc while holding it; system calls only where the lock is a leaf and the call rare. */
 RT_INLINE void rt_lock(struct rt_lock *l, enum rt_rank rank)
 {
 	rt_lock_check_take(l, rank);

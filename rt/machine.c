@@ -32,6 +32,9 @@ static void *m_main(void *arg)
 	struct gos_m *mp = arg;
 	rt_tls_m = mp;
 	mp->tid = (uint32_t)syscall(SYS_gettid);
+	char name[16];
+	snprintf(name, sizeof name, "gos-m%u", mp->id);
+	pthread_setname_np(pthread_self(), name); /* or it would be called what its maker is */
 	prctl(PR_SET_TIMERSLACK, 1); /* ns; the default of 50 us would be added to every sleep */
 	rt_crash_init_m(mp);
 	rt_sanitizer_thread(&mp->g0);

@@ -30,6 +30,7 @@ struct rt_sched {
 	uint32_t globq_size __attribute__((aligned(RT_CACHE_LINE))); /* Sync: atomic, written under lock */
 	uint32_t idle_p_count;      /* likewise */
 	uint32_t spinning;          /* Ms that look for work. Sync: atomic */
+	uint32_t help_wanted;       /* a P with work stands still, and none is idle: set by sysmon, for whoever looks around next. Sync: atomic */
 	uint32_t polling;           /* 1 while a thread is in the netpoller, or holds what it returned. Sync: atomic */
 	int64_t poll_until;         /* until when, while polling. Sync: atomic */
 	int64_t last_poll;          /* coarse time of the last look at the netpoller. Sync: atomic */
@@ -70,7 +71,7 @@ void rt_m_start_first(struct gos_p *pp);
 
 /*
  * Tells sleeping workers of a goroutine just put in this P's queues. Waking a thread costs tens of microseconds, and this P would often have
- * run the goroutine by then; so workers that came, found nothing and went back to sleep (rt_wake_futile) make this quiet for some
+ * run the goroutine by then; so workers that came, found nothing and went back to sleep make this quiet for some
  * milliseconds, while sysmon looks for queues that stand still. No fence between the put and these loads: what it would
  * catch, sysmon catches a millisecond later.
  */

@@ -20,13 +20,14 @@ void gos_yield(void)
 {
 	struct gos_m *mp = rt_m_of_goroutine();
 	struct gos_p *pp = mp->p;
-	bool turn = --pp->ticks_left <= 0;
-	struct gos_g *gp = mp->curg, *next = turn ? NULL : rt_runq_get(pp);
+	struct gos_g *gp = mp->curg, *next = rt_next(pp);
 
-	if (next == NULL && !turn && rt_load_relaxed(&rt_sched.globq_size) == 0)
+	if (next == NULL && pp->ticks_left > 0 && rt_timers_first(pp) > rt_load_relaxed(&gos_runtime.now) &&
+	    rt_load_relaxed(&rt_sched.globq_size) == 0)
 		return; /* nobody else wants this P */
 	RT_PROBE1(g_yield, gp->goid);
 	gp->wait_pc = __builtin_return_address(0);
+	gp->wait_since = rt_load_relaxed(&gos_runtime.now);
 	rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
 	mp->commit = yield_commit;
 	mp->commit_arg = mp;

@@ -47,6 +47,7 @@ RT_INLINE void rt_ready(struct gos_m *mp, struct gos_g *gp)
 	RT_PROBE2(g_ready, gp->goid, mp->curg ? mp->curg->goid : 0);
 	rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
 	gp->waiting = NULL;
+	gp->wait_since = rt_load_relaxed(&gos_runtime.now);
 	rt_debug_event(gp, GOS_EVENT_READY, gp->reason);
 	rt_runq_put_next(mp->p, gp);
 	rt_wake_hint();

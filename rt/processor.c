@@ -81,8 +81,6 @@ static struct gos_p *p_new(uint32_t id)
 
 uint32_t rt_procs_set(uint32_t n)
 {
-	struct gos_p *retired = NULL;
-
 	if (n > GOS_P_MAX)
 		n = GOS_P_MAX;
 	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
@@ -99,13 +97,7 @@ uint32_t rt_procs_set(uint32_t n)
 	while (idle != NULL) {
 		struct gos_p *pp = idle;
 		idle = pp->link;
-		if (pp->id < n) {
-			rt_p_put_idle(pp);
-		} else {
-			pp->status = GOS_P_RETIRED;
-			pp->link = retired;
-			retired = pp;
-		}
+		rt_p_put_idle(pp); /* or retires it */
 	}
 	for (uint32_t id = 0; id < n; id++) {
 		struct gos_p *pp = gos_runtime.ps[id];
@@ -113,8 +105,8 @@ uint32_t rt_procs_set(uint32_t n)
 			rt_p_put_idle(pp);
 	}
 	rt_unlock(&rt_sched.lock);
-	for (; retired != NULL; retired = retired->link)
-		rt_timers_move(retired, gos_runtime.ps[0]);
+	for (uint32_t id = n; id < gos_runtime.pcount; id++) /* those that were idle; the others' Ms do it too */
+		rt_timers_move(gos_runtime.ps[id], gos_runtime.ps[0]);
 	return before;
 }
 

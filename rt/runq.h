@@ -52,6 +52,13 @@ RT_INLINE struct gos_g *rt_ring_take_head(struct gos_runq *q)
 	}
 }
 
+/* The oldest, or NULL, left where it is; a thief may take it at any moment. Owner P only. */
+RT_INLINE struct gos_g *rt_ring_head(const struct gos_runq *q)
+{
+	uint32_t head = rt_load_relaxed(&q->head);
+	return head == q->tail ? NULL : q->slot[head % RT_RUNQ_SIZE];
+}
+
 /* The oldest, or NULL, for the owner, who needs no fence: nobody else moves the tail. Owner P only. */
 RT_INLINE struct gos_g *rt_ring_take_head_owner(struct gos_runq *q)
 {
@@ -80,7 +87,7 @@ RT_INLINE struct gos_g *rt_ring_take_tail(struct gos_runq *q)
 	}
 	tail--;
 	rt_exchange(&q->tail, tail); /* announce, and fence: pairs with the fence in rt_ring_take_head */
-	head = rt_load_relaxed(&q->head);
+	head = rt_load_seq_cst(&q->head);
 	length = (int32_t)(tail - head);
 	if (rt_likely(length > 0)) { /* thieves cannot get here any more */
 		__builtin_prefetch(q->slot[(tail - 1) % RT_RUNQ_SIZE], 1); /* it runs next, and has mostly gone cold */

@@ -22,6 +22,8 @@
 #define PATIENCE_PAUSES 120  /* about 3 us, as Go's: how long a goroutine must have stood alone before it is stolen */
 #define POLL_INTERVAL 1000000 /* ns between looks at the netpoller while there is other work */
 #define OLDEST_INTERVAL 1000000 /* ns between turns of the oldest goroutine of a deque that never gets empty */
+#define OLD_AGE 10000000        /* ns: one that has been runnable for so long joins those that yielded, who take turns */
+#define OLD_BATCH 32            /* at most so many at a time */
 #define WAKE_BACKOFF_MIN 1000000 /* ns */
 #define WAKE_BACKOFF_MAX 8000000
 
@@ -59,6 +61,7 @@ void rt_inject(struct gos_m *mp, struct gos_g *list)
 		RT_PROBE2(g_ready, gp->goid, 0);
 		rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
 		gp->waiting = NULL;
+		gp->wait_since = rt_load_relaxed(&gos_runtime.now);
 		rt_debug_event(gp, GOS_EVENT_READY, gp->reason);
 	}
 	if (mp == NULL || mp->p == NULL) {
@@ -97,6 +100,14 @@ static struct gos_g *take_turn(struct gos_p *pp, int64_t now)
 				break;
 			pp->oldest_at = now;
 			gp = rt_ring_take_head_owner(&pp->runq);
+			for (uint32_t n = 0; n < OLD_BATCH && rt_ring_length(&pp->backq) < RT_RUNQ_SIZE; n++) {
+				struct gos_g *old = rt_ring_head(&pp->runq);
+				if (old == NULL || now - rt_load_relaxed(&old->wait_since) < OLD_AGE)
+					break;
+				old = rt_ring_take_head_owner(&pp->runq);
+				if (old != NULL)
+					rt_runq_put_back(pp, old);
+			}
 			break;
 		case 2:
 			gp = rt_ring_take_head_owner(&pp->backq);
@@ -179,6 +190,22 @@ static bool worth_spinning(void)
 	return busy - 1 > 2 * (int32_t)rt_load_relaxed(&rt_sched.spinning);
 }
 
+/* Some P has work and stands still, and no P is idle: take some of it, though this P has its own. */
+static void help(struct gos_m *mp)
+{
+	struct gos_p *pp = mp->p;
+	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct gos_p *victim = gos_runtime.ps[i];
+		if (victim == pp || !rt_runq_stealable(victim, true) || !stands_still(victim))
+			continue;
+		struct gos_g *gp = rt_runq_steal(pp, victim, true);
+		if (gp != NULL)
+			rt_runq_put_back(pp, gp);
+	}
+}
+
 static void start_spinning(struct gos_m *mp)
 {
 	mp->spinning = 1;
@@ -196,6 +223,8 @@ static void report_search(bool found)
 		if (backoff > WAKE_BACKOFF_MAX)
 			backoff = WAKE_BACKOFF_MAX;
 		rt_store_relaxed(&rt_sched.wake_not_before, rt_load_relaxed(&gos_runtime.now) + backoff);
+	} else {
+		rt_store_relaxed(&rt_sched.wake_not_before, (int64_t)0);
 	}
 	rt_store_relaxed(&rt_sched.wake_backoff, backoff);
 }
@@ -240,16 +269,19 @@ static bool wait_in_netpoller(struct gos_m *mp)
 
 	for (;;) {
 		if (!rt_cas(&rt_sched.polling, 0u, 1u)) {
-			/* Somebody waits already. If he does not know of a timer that is due before he wakes, tell him: pairs with
-			 * his second look at the timers. That a descriptor is waited on, he finds when he gives up `polling`. */
-			until = rt_load_seq_cst(&rt_sched.poll_until);
-			if (until == 0 || rt_timers_first_of_all() < until)
+			/* Somebody waits already. If he does not know of a timer that is due before he wakes, or if what he waits for is
+			 * gone, tell him: pairs with his second look at the timers. That a descriptor is waited on, he finds when he gives up
+			 * `polling`. */
+			rt_fence();
+			until = rt_load_relaxed(&rt_sched.poll_until);
+			if (until == 0 || rt_timers_first_of_all() < until || !something_to_wait_for())
 				rt_netpoll_break();
 			return false;
 		}
 		until = rt_timers_first_of_all();
 		for (;;) {
-			rt_exchange(&rt_sched.poll_until, until);
+			rt_store_relaxed(&rt_sched.poll_until, until);
+			rt_fence();
 			int64_t again = rt_timers_first_of_all();
 			if (again >= until)
 				break;
@@ -259,7 +291,8 @@ static bool wait_in_netpoller(struct gos_m *mp)
 			break;
 		/* Nothing to wait for: give it up, and look again, for those who meanwhile found it taken. */
 		rt_store_relaxed(&rt_sched.poll_until, (int64_t)0);
-		rt_exchange(&rt_sched.polling, 0u);
+		rt_store_release(&rt_sched.polling, 0u);
+		rt_fence();
 		if (!something_to_wait_for())
 			return false;
 	}
@@ -272,7 +305,8 @@ static bool wait_in_netpoller(struct gos_m *mp)
 	rt_store_relaxed(&rt_sched.poll_until, (int64_t)0);
 	bool got = acquire_idle(mp);
 	rt_inject(mp, list);
-	rt_exchange(&rt_sched.polling, 0u);
+	rt_store_release(&rt_sched.polling, 0u);
+	rt_fence();
 	/* Who gave up his P in the meantime found the netpoller taken, and sleeps: go on in his place. */
 	return got || (something_to_wait_for() && acquire_idle(mp));
 }
@@ -296,7 +330,8 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 		if (rt_unlikely(rt_load_relaxed(&gos_runtime.state) != 1))
 			rest_for_ever(mp);
 		struct gos_p *pp = mp->p;
-		if (rt_unlikely(pp->id >= rt_load_relaxed(&rt_sched.nprocs))) { /* gos_procs made this P one too many */
+		bool drained = pp->id >= rt_load_relaxed(&rt_sched.nprocs); /* gos_procs made this P one too many */
+		if (rt_unlikely(drained)) {
 			rt_p_drain(pp);
 		} else {
 			bool turn = pp->ticks_left <= 0;
@@ -307,6 +342,11 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 				run_due_timers(mp, pp, now);
 				if (now - rt_load_relaxed(&rt_sched.last_poll) >= POLL_INTERVAL)
 					poll_without_waiting(mp);
+				if (rt_unlikely(rt_load_relaxed(&rt_sched.help_wanted))) {
+					rt_store_relaxed(&rt_sched.help_wanted, 0u);
+					run_all_due_timers(mp);
+					help(mp);
+				}
 			}
 			gp = turn ? take_turn(pp, rt_load_relaxed(&gos_runtime.now)) : NULL;
 			if (gp == NULL)
@@ -335,14 +375,17 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 
 		/* Step 5. */
 		rt_lock(&rt_sched.lock, RT_RANK_SCHED);
-		rt_p_put_idle(rt_p_release(mp));
+		bool keep = pp->id < rt_sched.nprocs || drained;
+		if (keep)
+			rt_p_put_idle(rt_p_release(mp));
 		rt_unlock(&rt_sched.lock);
+		if (!keep)
+			continue; /* gos_procs has just made it one too many: drain it first */
 		if (mp->spinning) {
 			mp->spinning = 0;
-			rt_add_fetch(&rt_sched.spinning, (uint32_t)-1); /* a fence too: pairs with putting work in a queue before rt_wake */
-		} else {
-			rt_fence();
+			rt_add_fetch(&rt_sched.spinning, (uint32_t)-1);
 		}
+		rt_fence(); /* pairs with putting work in a queue before rt_wake */
 		if (work_somewhere() && acquire_idle(mp)) {
 			start_spinning(mp);
 			continue;

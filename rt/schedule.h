@@ -16,6 +16,7 @@
 #include "machine.h"
 #include "runq.h"
 #include "sanitizer.h"
+#include "timers.h"
 
 #define RT_TICKS 61 /* switches between looks at the global queue, timers and the back of the line: Go's number */
 
@@ -36,14 +37,14 @@ RT_INLINE struct gos_m *rt_m_of_goroutine(void)
 	return mp;
 }
 
-/* The next goroutine by the short road; NULL: take the long one. Owner P only. */
+/* The next goroutine by the short road; NULL: take the long one, since there is none, or it is time to look around. Owner P only. */
 RT_INLINE struct gos_g *rt_next(struct gos_p *pp)
 {
 #if GOS_CHECK >= 2 /* take the long road often, to make rare orders common */
 	if (rt_random(pp) % 8 == 0)
 		pp->ticks_left = 0;
 #endif
-	if (rt_unlikely(--pp->ticks_left <= 0))
+	if (rt_unlikely(--pp->ticks_left <= 0 || rt_timers_first(pp) <= rt_load_relaxed(&gos_runtime.now)))
 		return NULL;
 	return rt_runq_get(pp);
 }
@@ -78,7 +79,8 @@ RT_INLINE void rt_execute(struct gos_m *mp, struct gos_g *gp)
 	gp->m = mp;
 	rt_store_relaxed(&mp->curg, gp);
 	rt_store_relaxed(&mp->p->tick, mp->p->tick + 1);
-	rt_store_release(&gp->seq, gp->seq + 1); /* odd: who copies its stack from outside has to try again */
+	rt_store_relaxed(&gp->seq, gp->seq + 1); /* odd: who copies its stack from outside has to try again */
+	__atomic_thread_fence(__ATOMIC_RELEASE);  /* before anything is written to the stack */
 }
 
 /* Leaves `from` for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. */

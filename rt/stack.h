@@ -9,7 +9,7 @@
  * Guards. The first RT_HARD_GUARDS stacks have an inaccessible page (mprotect), which costs two kernel mappings each; a process
  * may have 65,530. Later ones have a guard that costs no mapping (MADV_GUARD_INSTALL, Linux 6.13). They live in arenas of their own, because gdb 13's gcore
  * drops a whole mapping at its first such page. Where the kernel has no such guards, mprotect is used until it fails; what comes after
- * that has no guard, and only the stack pointer is checked, at each switch.
+ * that has no guard.
  */
 #ifndef RT_STACK_H
 #define RT_STACK_H

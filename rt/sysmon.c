@@ -33,16 +33,18 @@ static struct {
 	bool waiting;
 } seen[GOS_P_MAX];
 
-/* Is there work that an idle P should take? */
+/* Is there work that waits for a P which does not switch, or, when Ps are idle, any that they could take? */
 static bool work_is_stuck(int64_t now)
 {
-	bool stuck = rt_load_relaxed(&rt_sched.globq_size) != 0;
+	bool stuck = rt_load_relaxed(&rt_sched.globq_size) != 0 && rt_load_relaxed(&rt_sched.idle_p_count) != 0;
 	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
 	for (uint32_t i = 0; i < n; i++) {
 		struct gos_p *pp = gos_runtime.ps[i];
 		uint32_t tick = rt_load_relaxed(&pp->tick);
 		bool waiting = rt_runq_stealable(pp, true);
-		if (rt_runq_stealable(pp, false) || (waiting && seen[i].waiting && seen[i].tick == tick))
+		if (waiting && seen[i].tick == tick && seen[i].waiting)
+			stuck = true;
+		if (rt_runq_stealable(pp, false) && rt_load_relaxed(&rt_sched.idle_p_count) != 0)
 			stuck = true;
 		if (rt_timers_first(pp) < now - BUSY_SLEEP_NS)
 			stuck = true;
@@ -119,8 +121,12 @@ static void *sysmon(void *arg)
 		} else {
 			sleep_ns = BUSY_SLEEP_NS;
 		}
-		if (idle != 0 && work_is_stuck(now))
-			rt_wake();
+		if (work_is_stuck(now)) {
+			if (idle != 0)
+				rt_wake();
+			else
+				rt_store_relaxed(&rt_sched.help_wanted, 1u);
+		}
 		if (rt_netpoll_waiters() != 0 && now - rt_load_relaxed(&rt_sched.last_poll) > POLL_LATE_NS)
 			poll(now);
 		if (now - counted > SCAVENGE_NS) {

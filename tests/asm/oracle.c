@@ -76,7 +76,7 @@ static bool change_stacks(struct oracle *oracle, struct thread *thread, const st
 	}
 	struct stack *entered = (struct stack *)oracle_stack_left_at(oracle, now->rsp);
 	if (entered == NULL) {
-		/* What rt_spawn promises: six zeros, then the address of rt_gostart. */
+		/* What rt_go promises: six zeros, then the address of rt_gostart. */
 		uint64_t words[START_WORD_RETURN + 1];
 		if (!read_memory(oracle->pid, now->rsp, words, sizeof words))
 			return fail(oracle, "a stack was entered that cannot be read", now->rsp);
