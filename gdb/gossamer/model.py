@@ -233,18 +233,13 @@ class Runtime:
         thread in a signal handler on another stack is found through its M instead.
         """
         threads = sorted(threads, key=lambda thread: thread.sp)
-        sps = [thread.sp for thread in threads]
-        last = len(sps)
-        found = {}
-        for g in gs:
-            at = bisect_left(sps, g.stack_lo)
-            if at < last and sps[at] < g.stack_hi:
-                found[g.address] = threads[at]
+        sps = [thread.sp for thread in threads] + [1 << 64]
+        found = {g.address: threads[bisect_left(sps, g.stack_lo)] for g in gs if sps[bisect_left(sps, g.stack_lo)] < g.stack_hi}
         placed = {thread.ptid for thread in found.values()}
         rest = {thread.tid: thread for thread in threads if thread.ptid not in placed}
         if rest:
             by_address = {m.curg: rest[m.tid] for m in self.ms() if m.tid in rest and m.curg}
-            for g in gs:
+            for g in gs if by_address else ():
                 if g.address in by_address and g.address not in found and g.status in self.running and g.seq & 1:
                     found[g.address] = by_address[g.address]
         return found
@@ -335,15 +330,15 @@ class _Reader:
     def __init__(self, rows, owner, names):
         self._struct, order = rows.layout(owner, names)
         self.size = self._struct.size
-        self._make = namedtuple(owner.capitalize(), order + ["address"])._make
+        self._shape = namedtuple(owner.capitalize(), order + ["address"])
 
     def one(self, raw, address):
-        return self._make(self._struct.unpack(raw) + (address,))
+        return self._shape(*self._struct.unpack(raw), address)
 
     def each(self, raw, address):
-        make, size = self._make, self.size
+        shape, new, size = self._shape, tuple.__new__, self.size  # there may be a million
         for values in self._struct.iter_unpack(raw):
-            yield make(values + (address,))
+            yield new(shape, values + (address,))
             address += size
 
 

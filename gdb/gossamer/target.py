@@ -38,6 +38,12 @@ def alive():
     return inferior.pid != 0 and len(inferior.threads()) > 0
 
 
+def all_running():
+    """Whether there is nothing that stands still, and so nothing to look at but memory in motion."""
+    threads = gdb.selected_inferior().threads()
+    return bool(threads) and all(thread.is_running() for thread in threads)
+
+
 def is_core():
     connection = getattr(gdb.selected_inferior(), "connection", None)
     return connection is not None and connection.type == "core"

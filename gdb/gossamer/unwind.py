@@ -10,6 +10,8 @@ Techniques that were left: writing the registers (impossible on a core, and a ki
 `frame view` (shows one frame only), and one-shot flags in the unwinder (gdb may drop and rebuild its frames at any time).
 """
 
+import contextlib
+
 import gdb
 import gdb.unwinder
 from gdb.FrameDecorator import FrameDecorator
@@ -123,6 +125,28 @@ def leave():
     if stood_there:
         gdb.newest_frame().select()
     return True
+
+
+@contextlib.contextmanager
+def suspended():
+    """with suspended(): all threads, the host too, show their own frames. The same goroutine and frame are selected afterwards."""
+    global _current
+    chosen = current()
+    if chosen is None:
+        yield
+        return
+    level = gdb.selected_frame().level()
+    leave()
+    try:
+        yield
+    finally:
+        _current = chosen
+        gdb.frame_filters[_filter.name].enabled = True
+        gdb.invalidate_cached_frames()
+        frame = gdb.newest_frame()
+        while frame is not None and frame.level() < level:
+            frame = frame.older()
+        (frame or innermost()).select()
 
 
 def _register(frame, name):

@@ -27,7 +27,11 @@ static gos_waitgroup harvest;
 static gos_chan *seeds, *letters, *numbers, *nothing;
 
 /* Notes down where the caller is about to wait, with the call itself on the same line. */
-#define GROW(name_, reason_, call) do { note(name_, reason_, __func__, __LINE__); call; } while (0)
+#define GROW(name_, reason_, call)                        \
+	do {                                              \
+		note(name_, reason_, __func__, __LINE__); \
+		call;                                     \
+	} while (0)
 
 static void note(const char *name, const char *reason, const char *function, int line)
 {
@@ -123,7 +127,8 @@ static void write_truth(void)
 {
 	FILE *file = truth_open();
 	for (int i = 0; i < planned; i++)
-		fprintf(file, "%lu|%s|%s|%s|%d\n", (unsigned long)plan[i].goid, plan[i].name, plan[i].reason, plan[i].function, plan[i].line);
+		fprintf(file, "%lu|%s|%s|%s|%d\n", (unsigned long)plan[i].goid, plan[i].name, plan[i].reason, plan[i].function,
+			plan[i].line);
 	fclose(file);
 }
 

@@ -4,7 +4,7 @@
  * sleep and for a channel, counting its steps before each. What a catchpoint on the walker must see is in `steps`; what it costs the
  * others is in the rounds printed at the end: a second, and a second of processor time.
  *
- * mill SECONDS: how long it runs. The walker is goroutine walker_goid.
+ * mill [SECONDS]: how long it runs; without, until a line comes on stdin. The walker is goroutine walker_goid.
  */
 #include <gossamer.h>
 
@@ -86,7 +86,8 @@ static double cpu_seconds(void)
 
 static int app(int argc, char **argv)
 {
-	double seconds = argc > 1 ? atof(argv[1]) : 3600;
+	double seconds = argc > 1 ? atof(argv[1]) : 0;
+	char line[8];
 	FILE *truth = truth_open();
 
 	ticks = gos_chan_make(int, 0);
@@ -104,7 +105,10 @@ static int app(int argc, char **argv)
 	long before = rounds[0] + rounds[1];
 	int64_t began = gos_now();
 	double cpu_before = cpu_seconds();
-	gos_sleep((int64_t)(seconds * GOS_S));
+	if (seconds > 0)
+		gos_sleep((int64_t)(seconds * GOS_S));
+	else
+		gos_read(0, line, sizeof line);
 	double lasted = (double)(gos_now() - began) / 1e9;
 	double done = (double)(rounds[0] + rounds[1] - before);
 	printf("rounds %.0f steps %ld cpu %.0f\n", done / lasted, steps, done / (cpu_seconds() - cpu_before));

@@ -18,7 +18,7 @@ START_TEST(every_park_of_one_and_no_other)
 	enum { STOPS = 24 };
 	char name[32];
 
-	debuggee_start(&d, "mill", "3600", NULL, NULL);
+	debuggee_start(&d, "mill", NULL, NULL, NULL);
 	gdb_begin(&run);
 	gdb_do(&run, "walker", "print walker_goid");
 	gdb_do(&run, "catch", "catch goroutine park walker_goid");
@@ -39,9 +39,13 @@ START_TEST(every_park_of_one_and_no_other)
 		ck_assert_int_eq(steps, first + i);
 		snprintf(name, sizeof name, "stop.%d", i);
 		if (steps % 2 != 0)
-			gdb_has(&run, name, "^Catchpoint 1 \\(goroutine %ld \"walker\" parks: sleep on timer, [0-9]+m?s left\\), walker at mill\\.c:[0-9]+$", walker);
+			gdb_has(&run, name,
+				"^Catchpoint 1 \\(goroutine %ld \"walker\" parks: sleep on timer, [0-9]+m?s left\\), walker at mill\\.c:[0-9]+$",
+				walker);
 		else
-			gdb_has(&run, name, "^Catchpoint 1 \\(goroutine %ld \"walker\" parks: chan receive on chan 0x[0-9a-f]+ \\(int, 0/0, made at mill\\.c:[0-9]+\\)\\), walker at mill\\.c:[0-9]+$", walker);
+			gdb_has(&run, name,
+				"^Catchpoint 1 \\(goroutine %ld \"walker\" parks: chan receive on chan 0x[0-9a-f]+ \\(int, 0/0, made at mill\\.c:[0-9]+\\)\\), walker at mill\\.c:[0-9]+$",
+				walker);
 	}
 	gdb_has(&run, "breakpoints", "breakpoint already hit %d times", STOPS);
 	gdb_free(&run);
@@ -54,7 +58,7 @@ START_TEST(a_reason_narrows_it)
 {
 	char name[32];
 
-	debuggee_start(&d, "mill", "3600", NULL, NULL);
+	debuggee_start(&d, "mill", NULL, NULL, NULL);
 	gdb_begin(&run);
 	gdb_do(&run, "catch", "catch goroutine park walker_goid -reason \"chan receive\"");
 	for (int i = 0; i < 6; i++) {
@@ -79,7 +83,7 @@ END_TEST
 /* The other events, each with what gdb says of it; several at once; disable, enable and delete. */
 START_TEST(each_event_says_what_happens)
 {
-	debuggee_start(&d, "mill", "3600", NULL, NULL);
+	debuggee_start(&d, "mill", NULL, NULL, NULL);
 	gdb_begin(&run);
 	gdb_do(&run, "create", "catch goroutine create");
 	gdb_do(&run, "on create", "continue");
@@ -105,7 +109,8 @@ START_TEST(each_event_says_what_happens)
 	gdb_says(&run, "create", "^Catchpoint 1 \\(any goroutine, create\\)$");
 	gdb_has(&run, "on create", "^Catchpoint 1 \\(goroutine [0-9]+ is created\\), mayfly made by nursery at mill\\.c:[0-9]+$");
 	gdb_has(&run, "on exit", "^Catchpoint 2 \\(goroutine [0-9]+ exits\\), which ran mayfly$");
-	gdb_has(&run, "on ready", "^Catchpoint 3 \\(goroutine [0-9]+ \"walker\" becomes ready: (sleep on timer|chan receive on chan 0x)");
+	gdb_has(&run, "on ready",
+		"^Catchpoint 3 \\(goroutine [0-9]+ \"walker\" becomes ready: (sleep on timer|chan receive on chan 0x)");
 	gdb_has(&run, "on run", "^Catchpoint 4 \\(goroutine [0-9]+ \"walker\" runs\\), walker at mill\\.c:[0-9]+$");
 	gdb_has(&run, "only ready", "^Catchpoint 3 ");
 	gdb_has(&run, "only ready 2", "^Catchpoint 3 ");
@@ -123,7 +128,7 @@ START_TEST(what_cannot_be_caught_is_said)
 {
 	char name[32];
 
-	debuggee_start(&d, "mill", "3600", NULL, NULL);
+	debuggee_start(&d, "mill", NULL, NULL, NULL);
 	gdb_begin(&run);
 	gdb_do(&run, "no event", "catch goroutine");
 	gdb_do(&run, "bad event", "catch goroutine sneeze");
@@ -164,7 +169,7 @@ END_TEST
 /* After gdb has let go, by detach or by its end, the runtime's watches are as they were. */
 START_TEST(detaching_disarms)
 {
-	debuggee_start(&d, "mill", "3600", NULL, NULL);
+	debuggee_start(&d, "mill", NULL, NULL, NULL);
 	gdb_begin(&run);
 	gdb_do(&run, "one", "catch goroutine park walker_goid");
 	gdb_do(&run, "all", "catch goroutine exit");
@@ -228,19 +233,20 @@ START_TEST(what_does_not_match_costs_next_to_nothing)
 	}
 	printf("rounds of two goroutines per second of processor time: %.2f million without catchpoints, %.2f million with two armed (%+.1f %%)\n",
 	       best[0] / 1e6, best[1] / 1e6, (best[1] / best[0] - 1) * 100);
-	ck_assert_msg(best[1] > best[0] * 0.75, "catchpoints that do not match make it %.0f %% slower", (1 - best[1] / best[0]) * 100);
+	ck_assert_msg(best[1] > best[0] * 0.75, "catchpoints that do not match make it %.0f %% slower",
+		      (1 - best[1] / best[0]) * 100);
 }
 END_TEST
 
 int main(void)
 {
 	return gdb_tests_run("gdb catch", (const struct gdb_test[]){
-	                                      {every_park_of_one_and_no_other, 120, 0},
-	                                      {a_reason_narrows_it, 0, 0},
-	                                      {each_event_says_what_happens, 0, 0},
-	                                      {what_cannot_be_caught_is_said, 120, 0},
-	                                      {detaching_disarms, 0, 3},
-	                                      {what_does_not_match_costs_next_to_nothing, 200, 0},
-	                                      {NULL, 0, 0},
-	                                  });
+						  {every_park_of_one_and_no_other, 120, 0},
+						  {a_reason_narrows_it, 0, 0},
+						  {each_event_says_what_happens, 0, 0},
+						  {what_cannot_be_caught_is_said, 120, 0},
+						  {detaching_disarms, 0, 3},
+						  {what_does_not_match_costs_next_to_nothing, 200, 0},
+						  {NULL, 0, 0},
+					  });
 }

@@ -21,7 +21,7 @@ static int read_truth(struct debuggee *d, struct truth *truths, int max)
 
 	ck_assert_ptr_nonnull(file);
 	while (n < max && fscanf(file, " %d|%31[^|]|%39[^|]|%39[^|]|%15[^\n]", &truths[n].goid, truths[n].name, truths[n].reason,
-	                         truths[n].function, truths[n].line) == 5)
+				 truths[n].function, truths[n].line) == 5)
 		n++;
 	fclose(file);
 	ck_assert_int_eq(n, 11);
@@ -46,9 +46,14 @@ static const struct {
 	const char *program;
 	bool lines, functions; /* what symbols there are */
 } variants[] = {
-	{"garden", true, true},        {"garden.O2", true, true},     {"garden.shared", true, true},
-	{"garden.static", true, true}, {"garden.split", true, true},  {"garden.stripped", false, false},
-	{"garden.shared.stripped", false, false}, {"garden.static.stripped", false, false},
+	{"garden", true, true},
+	{"garden.O2", true, true},
+	{"garden.shared", true, true},
+	{"garden.static", true, true},
+	{"garden.split", true, true},
+	{"garden.stripped", false, false},
+	{"garden.shared.stripped", false, false},
+	{"garden.static.stripped", false, false},
 };
 enum { VARIANTS = sizeof variants / sizeof variants[0] };
 static const char *const ways[] = {"live", "gcore", "kernel core"};
@@ -97,7 +102,8 @@ START_TEST(list_is_the_truth)
 			snprintf(place, sizeof place, "%s at garden\\.c:%s +", t->function, t->line);
 		gdb_has(&run, "list", "^  %d +\"%s\" +waiting, %s .*[0-9]m?s +%s", t->goid, t->name, quoted(t->reason), place);
 		snprintf(name, sizeof name, "enter.%d", t->goid);
-		gdb_has(&run, name, "^\\[Switching to goroutine %d \"%s\" \\(%s, [0-9.]+m?s\\)\\]$", t->goid, t->name, quoted(t->reason));
+		gdb_has(&run, name, "^\\[Switching to goroutine %d \"%s\" \\(%s, [0-9.]+m?s\\)\\]$", t->goid, t->name,
+			quoted(t->reason));
 		if (variants[variant].lines)
 			gdb_has(&run, name, "^#[0-9]+ .*%s \\(.*garden\\.c:%s$", t->function, t->line);
 		snprintf(name, sizeof name, "bt.%d", t->goid);
@@ -218,7 +224,8 @@ START_TEST(running_ones_are_where_their_threads_are)
 	gdb_has(&run, "none", "^\\[No goroutine: thread 1 runs none\\]$");
 	gdb_has(&run, "enter", "^\\[Switching to goroutine 1 \"gardener\" \\(running on thread [0-9]+\\)\\]$");
 	gdb_has(&run, "enter", "pause_ms \\(ms=600000\\)");
-	gdb_has(&run, "which", "^\\[Current goroutine is 1 \"gardener\" \\(running on thread %ld\\)\\]$", gdb_number(&run, "thread"));
+	gdb_has(&run, "which", "^\\[Current goroutine is 1 \"gardener\" \\(running on thread %ld\\)\\]$",
+		gdb_number(&run, "thread"));
 	gdb_has(&run, "marked", "^\\* 1 ");
 	gdb_has(&run, "marked", "^  2 ");
 	gdb_has(&run, "moved", "^  1 ");
@@ -231,9 +238,9 @@ END_TEST
 int main(void)
 {
 	return gdb_tests_run("gdb list", (const struct gdb_test[]){
-	                                     {list_is_the_truth, 120, VARIANTS * (int)(sizeof ways / sizeof ways[0])},
-	                                     {filters_find_what_they_name, 0, 0},
-	                                     {running_ones_are_where_their_threads_are, 0, 0},
-	                                     {NULL, 0, 0},
-	                                 });
+						 {list_is_the_truth, 120, VARIANTS * (int)(sizeof ways / sizeof ways[0])},
+						 {filters_find_what_they_name, 0, 0},
+						 {running_ones_are_where_their_threads_are, 0, 0},
+						 {NULL, 0, 0},
+					 });
 }

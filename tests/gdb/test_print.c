@@ -27,9 +27,12 @@ START_TEST(channels_show_their_elements_and_waiters)
 	gdb_do(&run, "off", "disable pretty-printer global gossamer;gos_chan");
 	gdb_do(&run, "plain", "print numbers");
 	gdb_attach(&run, &d);
-	gdb_has(&run, "pointer", "^\\$1 = chan 0x[0-9a-f]+ \\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
-	gdb_has(&run, "value", "^\\$2 = chan 0x[0-9a-f]+ \\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
-	gdb_has(&run, "empty", "^\\$3 = chan 0x[0-9a-f]+ \\(struct seed, 0/0, made at garden\\.c:[0-9]+\\); waiting to receive: [0-9]+, [0-9]+$");
+	gdb_has(&run, "pointer",
+		"^\\$1 = chan 0x[0-9a-f]+ \\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
+	gdb_has(&run, "value",
+		"^\\$2 = chan 0x[0-9a-f]+ \\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
+	gdb_has(&run, "empty",
+		"^\\$3 = chan 0x[0-9a-f]+ \\(struct seed, 0/0, made at garden\\.c:[0-9]+\\); waiting to receive: [0-9]+, [0-9]+$");
 	gdb_has(&run, "nil", "= 0x0$|\\(gos_chan \\*\\) 0x0");
 	gdb_has(&run, "raw", "\\(gos_chan \\*\\) 0x[0-9a-f]+$");
 	ck_assert_int_eq(gdb_lines(&run, "channels"), 4);
@@ -55,7 +58,8 @@ START_TEST(channels_print_where_their_type_is_opaque)
 	gdb_do(&run, "bt", "bt");
 	gdb_do(&run, "list", "info goroutines 2");
 	gdb_attach(&run, &d);
-	gdb_has(&run, "pointer", "\\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
+	gdb_has(&run, "pointer",
+		"\\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
 	gdb_has(&run, "value", "\\{3, 4, 5, 6\\}$|<incomplete type>$");
 	gdb_has(&run, "g", "0x[0-9a-f]+$");
 	gdb_has(&run, "enter", "holder \\(\\) at ");
@@ -67,7 +71,7 @@ END_TEST
 
 START_TEST(functions_work_in_expressions)
 {
-	debuggee_start(&d, "mill", "3600", NULL, NULL);
+	debuggee_start(&d, "mill", NULL, NULL, NULL);
 	gdb_begin(&run);
 	gdb_do(&run, "break", "break mayfly if $goid() %% 7 == 0");
 	gdb_do(&run, "go", "continue");
@@ -90,7 +94,8 @@ END_TEST
 /* The first line a sentence, then Usage; the examples' headers are those that are printed. */
 START_TEST(help_is_in_gdbs_shape)
 {
-	static const char *const commands[] = {"info goroutines", "info goroutine", "info channels", "goroutine", "goroutine apply", "catch goroutine", "function goid", "function g"};
+	static const char *const commands[] = {"info goroutines", "info goroutine",  "info channels", "goroutine",
+					       "goroutine apply", "catch goroutine", "function goid", "function g"};
 
 	debuggee_start(&d, "garden", NULL, NULL, NULL);
 	gdb_begin(&run);
@@ -113,10 +118,10 @@ END_TEST
 int main(void)
 {
 	return gdb_tests_run("gdb print", (const struct gdb_test[]){
-	                                      {channels_show_their_elements_and_waiters, 0, 0},
-	                                      {channels_print_where_their_type_is_opaque, 0, 0},
-	                                      {functions_work_in_expressions, 0, 0},
-	                                      {help_is_in_gdbs_shape, 0, 0},
-	                                      {NULL, 0, 0},
-	                                  });
+						  {channels_show_their_elements_and_waiters, 0, 0},
+						  {channels_print_where_their_type_is_opaque, 0, 0},
+						  {functions_work_in_expressions, 0, 0},
+						  {help_is_in_gdbs_shape, 0, 0},
+						  {NULL, 0, 0},
+					  });
 }

@@ -32,14 +32,16 @@ START_TEST(a_hundred_thousand_list_at_once)
 	gdb_attach(&run, &d);
 	ck_assert_int_lt(gdb_lines(&run, "list"), 10);
 	gdb_has(&run, "list", "^100,001 goroutines in 2 groups:$");
-	gdb_has(&run, "list", "^  100,000 +waiting, chan receive +[0-9.]+m?s to [0-9.]+m?s +drop at flood\\.c:[0-9]+ +app at flood\\.c:[0-9]+ ");
+	gdb_has(&run, "list",
+		"^  100,000 +waiting, chan receive +[0-9.]+m?s to [0-9.]+m?s +drop at flood\\.c:[0-9]+ +app at flood\\.c:[0-9]+ ");
 	gdb_has(&run, "limit", "^1 to 3 of 100,001 goroutines; -limit 3 -page 2 shows the next");
 	ck_assert_int_eq(gdb_lines(&run, "named"), 2);
 	ck_assert_int_eq(gdb_number(&run, "enter"), 77770 * 3 + 1);
 	gdb_has(&run, "where", "^100,000 goroutines in 1 group:$");
 	gdb_has(&run, "chan", "and more");
 	ck_assert_int_eq(sscanf(gdb_block(&run, "time"), "%lf %lf", &wall, &cpu), 2);
-	printf("100,000 goroutines: info goroutines %.2f s (%.2f s of processor time); the whole session %.2f s\n", wall, cpu, run.seconds);
+	printf("100,000 goroutines: info goroutines %.2f s (%.2f s of processor time); the whole session %.2f s\n", wall, cpu,
+	       run.seconds);
 	ck_assert_msg(cpu < 2, "info goroutines took %.2f s of processor time", cpu);
 	debuggee_must_end_well(&d);
 	gdb_free(&run);
@@ -62,8 +64,9 @@ START_TEST(gcore_is_whole_at_ten_thousand)
 
 	gdb_begin(&run);
 	gdb_do(&run, "list", "info goroutines");
-	gdb_do(&run, "stacks", "python import gossamer.commands as c, gossamer.target as t; v = c.View().load(); "
-	                       "print(sum(any(bytes(t.read(g.sched_sp, g.stack_hi - g.sched_sp))) for g in v.goroutines if g.address not in v.on_thread))");
+	gdb_do(&run, "stacks",
+	       "python import gossamer.commands as c, gossamer.target as t; v = c.View().load(); "
+	       "print(sum(any(bytes(t.read(g.sched_sp, g.stack_hi - g.sched_sp))) for g in v.goroutines if g.address not in v.on_thread))");
 	gdb_do(&run, "marks", "goroutine apply all -name \"drop ??20\" -q print mark");
 	gdb_core(&run, &d);
 	gdb_has(&run, "list", "^10,001 goroutines in 2 groups:$");
@@ -88,7 +91,8 @@ START_TEST(gcore_that_would_lose_stacks_says_so)
 		gdb_lacks(&run, "gcore", "this core will lack");
 		printf("skipped: this kernel has no MADV_GUARD_INSTALL, so no core lacks stacks\n");
 	} else {
-		gdb_has(&run, "gcore", "^warning: this core will lack goroutines' stacks\\. Of [0-9,]+ goroutine stacks [0-9,]+ end in guard pages");
+		gdb_has(&run, "gcore",
+			"^warning: this core will lack goroutines' stacks\\. Of [0-9,]+ goroutine stacks [0-9,]+ end in guard pages");
 		gdb_has(&run, "gcore", "prlimit --core=unlimited --pid %d", (int)d.pid);
 	}
 	gdb_free(&run);
@@ -115,8 +119,9 @@ START_TEST(kernel_core_is_whole_at_a_hundred_thousand)
 	}
 	gdb_begin(&run);
 	gdb_do(&run, "list", "info goroutines");
-	gdb_do(&run, "stacks", "python import gossamer.commands as c, gossamer.target as t; v = c.View().load(); "
-	                       "print(sum(any(bytes(t.read(g.sched_sp, g.stack_hi - g.sched_sp))) for g in v.goroutines if g.address not in v.on_thread))");
+	gdb_do(&run, "stacks",
+	       "python import gossamer.commands as c, gossamer.target as t; v = c.View().load(); "
+	       "print(sum(any(bytes(t.read(g.sched_sp, g.stack_hi - g.sched_sp))) for g in v.goroutines if g.address not in v.on_thread))");
 	gdb_do(&run, "mark", "goroutine apply all -name \"drop 99990\" -q print mark");
 	gdb_core(&run, &d);
 	gdb_has(&run, "list", "^100,001 goroutines in 2 groups:$");
@@ -130,10 +135,10 @@ END_TEST
 int main(void)
 {
 	return gdb_tests_run("gdb scale", (const struct gdb_test[]){
-	                                      {a_hundred_thousand_list_at_once, 200, 0},
-	                                      {gcore_is_whole_at_ten_thousand, 200, 0},
-	                                      {gcore_that_would_lose_stacks_says_so, 250, 0},
-	                                      {kernel_core_is_whole_at_a_hundred_thousand, 250, 0},
-	                                      {NULL, 0, 0},
-	                                  });
+						  {a_hundred_thousand_list_at_once, 200, 0},
+						  {gcore_is_whole_at_ten_thousand, 200, 0},
+						  {gcore_that_would_lose_stacks_says_so, 250, 0},
+						  {kernel_core_is_whole_at_a_hundred_thousand, 250, 0},
+						  {NULL, 0, 0},
+					  });
 }

@@ -211,7 +211,8 @@ void gdb_do(struct gdb_run *run, const char *name, const char *command, ...)
 	ck_assert_int_lt(run->blocks, GDB_BLOCKS_MAX);
 	snprintf(run->block[run->blocks].name, sizeof run->block->name, "%s", name);
 	va_start(args, command);
-	ck_assert_int_lt(vsnprintf(run->block[run->blocks].command, sizeof run->block->command, command, args), (int)sizeof run->block->command);
+	ck_assert_int_lt(vsnprintf(run->block[run->blocks].command, sizeof run->block->command, command, args),
+			 (int)sizeof run->block->command);
 	va_end(args);
 	run->blocks++;
 }
@@ -259,7 +260,7 @@ static void drop_noise(char *text)
 static void must_be_tidy(struct gdb_run *run)
 {
 	static const char *const never[] = {"Traceback (most recent call", "Python Exception", "Error occurred in Python",
-	                                    "internal-error", "fault of the gdb package"};
+					    "internal-error", "fault of the gdb package"};
 	for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
 		must(strstr(run->text, never[i]) == NULL, run, "gdb said '%s'", never[i]);
 }
@@ -270,8 +271,12 @@ static void run_gdb(struct gdb_run *run, const char *const *target)
 	const char **argv = calloc((size_t)run->blocks * 6 + FIXED + 8, sizeof *argv);
 	char(*echoes)[2][64] = calloc((size_t)run->blocks + 1, sizeof *echoes);
 	int argc = 0, out[2];
-	static const char *const fixed[] = {"-nx", "-batch", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off",
-	                                    "-iex", "set style enabled off", "-iex", "set width 0", "-x", GOSSAMER_GDB_DIR "/gossamer-gdb.py"};
+	static const char *const fixed[] = {"-nx",  "-batch",
+					    "-iex", "set auto-load off",
+					    "-iex", "set debuginfod enabled off",
+					    "-iex", "set style enabled off",
+					    "-iex", "set width 0",
+					    "-x",   GOSSAMER_GDB_DIR "/gossamer-gdb.py"};
 
 	argv[argc++] = gdb_path();
 	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
@@ -365,10 +370,10 @@ static bool matches(const char *text, const char *pattern)
 	return found;
 }
 
-#define FORMAT(pattern)                                                            \
-	char wanted[1024];                                                         \
-	va_list args;                                                              \
-	va_start(args, pattern);                                                   \
+#define FORMAT(pattern)                                                                  \
+	char wanted[1024];                                                               \
+	va_list args;                                                                    \
+	va_start(args, pattern);                                                         \
 	ck_assert(vsnprintf(wanted, sizeof wanted, pattern, args) < (int)sizeof wanted); \
 	va_end(args)
 
@@ -390,7 +395,8 @@ void gdb_says(struct gdb_run *run, const char *name, const char *pattern, ...)
 {
 	FORMAT(pattern);
 	const char *text = gdb_block(run, name);
-	must(strchr(text, '\n') == NULL && matches(text, wanted), run, "block %s is not the line /%s/: %.900s", name, wanted, text);
+	must(strchr(text, '\n') == NULL && matches(text, wanted), run, "block %s is not the line /%s/: %.900s", name, wanted,
+	     text);
 }
 
 int gdb_lines(struct gdb_run *run, const char *name)
@@ -424,7 +430,10 @@ void gdb_free(struct gdb_run *run)
 static const char *cannot(void)
 {
 	char command[512];
-	snprintf(command, sizeof command, "sleep 60 & p=$!; %s -nx -batch -iex 'set auto-load off' -p $p 2>&1 | grep -q 'detached'; r=$?; kill $p; exit $r", gdb_path());
+	snprintf(
+		command, sizeof command,
+		"sleep 60 & p=$!; %s -nx -batch -iex 'set auto-load off' -p $p 2>&1 | grep -q 'detached'; r=$?; kill $p; exit $r",
+		gdb_path());
 	snprintf(command + strlen(command), sizeof command - strlen(command), " 2>/dev/null");
 	return system(command) == 0 ? NULL : "gdb is not installed, or may not attach to processes here";
 }

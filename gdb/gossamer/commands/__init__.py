@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What a user types. Only this folder, printers/ and functions/ print; each command is one file."""
 
+import contextlib
+import gc
+import operator
+
 import gdb
 
 from .. import model, places, target, unwind, words
@@ -21,7 +25,12 @@ class Command(gdb.Command):
             super().__init__(self.name, self.category)
 
     def invoke(self, argument, from_tty):
-        guarded(self.run, argument)
+        guarded(self._run_stopped, argument)
+
+    def _run_stopped(self, argument):
+        if self.category != gdb.COMMAND_OBSCURE and target.all_running():
+            raise Trouble("the program is running; interrupt it first")
+        self.run(argument)
 
 
 def guarded(run, *arguments):
@@ -50,15 +59,15 @@ def in_event(run, *arguments):
         return None
 
 
-def runtime():
-    """The runtime of what gdb looks at, or a sentence why there is none."""
+def runtime(started=True):
+    """The runtime of what gdb looks at, or a sentence why there is none, or none that has started."""
     if not target.alive():
         raise Trouble("nothing to look at: no process runs under gdb, and no core is loaded")
     root = target.find_root()
     if root is None:
         raise Trouble("this program has no Gossamer runtime (neither the symbol gos_runtime nor a .note.gos), or it is not loaded yet")
     rt = model.Runtime(target.read, root)
-    if rt.state == 0:
+    if started and rt.state == 0:
         raise Trouble("the Gossamer runtime has not started: the program has not called gos_run yet")
     return rt
 
@@ -81,8 +90,9 @@ class View:
 
     def load(self):
         """Reads every goroutine, in the order of their ids."""
-        self.goroutines = sorted(self.rt.goroutines(), key=lambda g: g.goid)
-        self.on_thread = self.rt.on_threads(self.goroutines, self.threads)
+        with uncollected():
+            self.goroutines = sorted(self.rt.goroutines(), key=operator.attrgetter("goid"))
+            self.on_thread = self.rt.on_threads(self.goroutines, self.threads)
         return self
 
     def place_one(self, g):
@@ -135,16 +145,24 @@ class View:
         return places.after_call(g.wait_pc)
 
     def _where_running(self, g, thread):
-        with target.keep_selection():
+        with unwind.suspended(), target.keep_selection():
             try:
                 target.switch_to(thread.ptid)
-                chosen = unwind.current()
-                frame = gdb.newest_frame()
-                if chosen is not None:  # the host shows another goroutine: its own frames are not to be had now
-                    return places.at(thread.pc)
-                return places.frame_place(places.user_frame(frame, g, self.own_pcs()))
+                return places.frame_place(places.user_frame(gdb.newest_frame(), g, self.own_pcs()))
             except gdb.error:
                 return places.at(thread.pc)
+
+
+@contextlib.contextmanager
+def uncollected():
+    """with uncollected(): a million tuples make no cycles, and looking for some among them takes as long as reading them."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def parse_goid(text):

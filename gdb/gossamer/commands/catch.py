@@ -132,7 +132,7 @@ Catchpoint 2 (goroutine 7 "conn 3" parks: chan receive on chan 0x7ffff01c0
     category = gdb.COMMAND_BREAKPOINTS
 
     def run(self, argument):
-        rt = runtime()
+        rt = runtime(started=False)
         event, goid, reasons, about = _parse(rt, gdb.string_to_argv(argument))
         if target.is_core():
             raise Trouble("a core does not run: catchpoints need a process")

@@ -26,9 +26,15 @@ class Filter:
         self.created = None
         self.longer = None
         self.object = None
+        self.empty = True
 
     def take(self, argv):
         """Takes one filter off the front of argv, a list; False where none stands there."""
+        taken = self._take(argv)
+        self.empty = self.empty and not taken
+        return taken
+
+    def _take(self, argv):
         word = argv[0]
         if word in WITH_VALUE:
             if len(argv) < 2:

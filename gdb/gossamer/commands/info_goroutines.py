@@ -6,7 +6,7 @@ import gdb
 from .. import places, words
 from ..abi import Trouble
 from ..model import name_of
-from . import Command, View, report_missing, say
+from . import Command, View, report_missing, say, uncollected
 from .filters import WITH_VALUE, Filter
 
 _SHOWN = 20  # goroutines listed one by one unless more are asked for
@@ -46,12 +46,17 @@ what is left of its time. Created: the place and the goroutine that made it."""
     name = "info goroutines"
 
     def run(self, argument):
+        with uncollected():
+            self._run(argument)
+
+    @staticmethod
+    def _run(argument):
         view = View().load()
         options = _Options(view.rt, gdb.string_to_argv(argument))
         rt = view.rt
         source = sorted((g for g in rt.records() if g.goid), key=lambda g: g.goid) if options.filter.wants_ended() else view.goroutines
         memo = {}
-        wanted = [g for g in source if options.filter.accepts(view, g, lambda g: places.after_call(g.create_pc))]
+        wanted = source if options.filter.empty else [g for g in source if options.filter.accepts(view, g, lambda g: places.after_call(g.create_pc))]
         if options.sort == "time":
             wanted.sort(key=lambda g: -rt.waited(g))
         here, _ = view.standing_on()
