@@ -101,7 +101,14 @@ class Runtime:
         return max(0, self.now - g.wait_since)
 
     def never_run(self, g):
-        return g.status == self.runnable and g.wait_pc == 0
+        """Whether g stands in its first frame. One that was made to wait in line elsewhere may lack a wait_pc as well."""
+        if g.status != self.runnable or g.wait_pc != 0:
+            return False
+        try:
+            returns_to = self.read(g.sched_sp + 8 * (self.abi.const("saved_words", high=4096) - 1), 8)
+        except Trouble:
+            return False
+        return int.from_bytes(bytes(returns_to), "little") == self.start_pc
 
     # ---- goroutines ----
 
