@@ -59,6 +59,9 @@ static const struct {
 #include "abi/states.def"
 };
 
+/* Reads what others write, on purpose: what is proved afterwards not to have changed, or is only shown. */
+#define READS_WHILE_WRITTEN __attribute__((no_sanitize("thread")))
+
 struct printer {
 	struct rt_report *report;
 	struct rt_symbolizer *symbols;
@@ -212,7 +215,7 @@ static struct gos_g *goroutine_number(uint64_t i)
 }
 
 /* "goroutine 7", and its name if there is one. A search: deadlock reports only. */
-static void put_goid(struct printer *p, uint64_t goid)
+READS_WHILE_WRITTEN static void put_goid(struct printer *p, uint64_t goid)
 {
 	put(p, "goroutine ");
 	put_number(p, goid, 10);
@@ -446,7 +449,7 @@ static void unwind_current(struct printer *p)
 	rt_unwind_trace(&report->regs, report->exact, &p->memory, &p->trace);
 }
 
-static void put_current(struct printer *p)
+READS_WHILE_WRITTEN static void put_current(struct printer *p)
 {
 	const struct rt_report *report = p->report;
 	unwind_current(p);
@@ -497,7 +500,7 @@ static bool is_alive(uint32_t status)
 }
 
 /* Leaves in p->g what the goroutine was, and in p->trace its frames. */
-static enum found look_at(struct printer *p, struct gos_g *gp)
+READS_WHILE_WRITTEN static enum found look_at(struct printer *p, struct gos_g *gp)
 {
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		uint64_t seq = rt_load_acquire(&gp->seq);
@@ -585,7 +588,7 @@ struct gos_g *rt_dump_goroutine_at(uint64_t sp)
 
 /* ---- who waits for what --------------------------------------------------------------------------------------------- */
 
-static void put_waits(struct printer *p)
+READS_WHILE_WRITTEN static void put_waits(struct printer *p)
 {
 	uint64_t count = gos_runtime.gslabs != NULL ? rt_load_acquire(&gos_runtime.gcount) : 0, waiting = 0;
 	for (uint64_t i = 0; i < count; i++) {
