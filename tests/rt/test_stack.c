@@ -115,24 +115,27 @@ GOS_TEST(big_stacks_give_their_memory_back)
 		expect_lt(after - before, 32 << 20);
 }
 
+static void use_and_stand(size_t bytes)
+{
+	expect_eq(touch(__builtin_frame_address(0), bytes), 1);
+	stand();
+}
+
 GOS_TEST_WITHIN(stacks_of_dead_goroutines_are_given_back_in_time, 30)
 {
-	enum { N = 2000 };
+	enum { N = 4000 };
+	gos_procs(1); /* each P keeps a thousand for itself */
 	gos_waitgroup_add(&wg, N);
 	gate = gos_chan_make(char, 0);
 	for (int i = 0; i < N; i++)
-		go(use, (size_t)50000); /* not all of them at once, but each stack is used sooner or later */
-	gos_waitgroup_wait(&wg);
-	gos_waitgroup_add(&wg, N);
-	for (int i = 0; i < N; i++)
-		go(stand);
+		go(use_and_stand, (size_t)20000);
 	gos_test_until_n_waiting(N, "chan receive");
 	gos_chan_close(gate);
 	gos_waitgroup_wait(&wg);
 	size_t most = resident();
-	for (int i = 0; i < 100 && resident() + (4 << 20) > most; i++)
-		gos_sleep(100 * GOS_MS);
-	expect_lt(resident() + (4 << 20), most);
+	for (int i = 0; i < 200 && resident() + (16 << 20) > most; i++)
+		gos_sleep(50 * GOS_MS);
+	expect_lt(resident() + (16 << 20), most);
 	/* And they work when they are used again. */
 	gos_waitgroup_add(&wg, N);
 	for (int i = 0; i < N; i++)
