@@ -52,7 +52,7 @@ static int wait_edge(struct gos_pollfd *pd, bool for_write, uint32_t sequence, v
 		else
 			rt_pollfd_cancel(slot); /* else we would park in the slot of a later life */
 	}
-	rt_sema_release(turn, false);
+	rt_sema_release(turn, false, pc);
 	return same_life(pd, sequence) ? 0 : -ECANCELED;
 }
 

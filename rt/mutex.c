@@ -105,14 +105,14 @@ static RT_NOINLINE void unlock_slow(gos_mutex *m, uint32_t new, void *pc)
 		rt_panic_at(pc, "unlock of unlocked mutex");
 	}
 	if (new & STARVING) {
-		rt_sema_release(&m->sema, true); /* STARVING keeps newcomers off until the waiter has set LOCKED */
+		rt_sema_release(&m->sema, true, pc); /* STARVING keeps newcomers off until the waiter has set LOCKED */
 		return;
 	}
 	for (uint32_t old = new;; old = rt_load_relaxed(&m->state)) {
 		if (old < WAITER || (old & (LOCKED | WOKEN | STARVING)))
 			return;
 		if (rt_cas(&m->state, old, (old - WAITER) | WOKEN)) {
-			rt_sema_release(&m->sema, false);
+			rt_sema_release(&m->sema, false, pc);
 			return;
 		}
 	}

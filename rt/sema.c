@@ -193,7 +193,7 @@ static void handoff_commit(struct gos_g *gp, void *arg)
 	rt_runq_put_back(((struct gos_m *)arg)->p, gp);
 }
 
-void rt_sema_release(uint32_t *addr, bool handoff)
+void rt_sema_release(uint32_t *addr, bool handoff, void *pc)
 {
 	struct gos_m *mp = rt_m_of_goroutine();
 	struct root *r = root_of(addr);
@@ -216,7 +216,8 @@ void rt_sema_release(uint32_t *addr, bool handoff)
 		struct gos_g *gp = mp->curg, *next = rt_runq_get(mp->p);
 		if (next != NULL) {
 			RT_PROBE1(g_yield, gp->goid);
-			gp->wait_pc = NULL;
+			gp->wait_pc = pc;
+			gp->wait_since = rt_load_relaxed(&gos_runtime.now);
 			rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
 			mp->commit = handoff_commit;
 			mp->commit_arg = mp;
@@ -232,5 +233,5 @@ void gos_sema_acquire(gos_sema *s)
 
 void gos_sema_release(gos_sema *s)
 {
-	rt_sema_release(&s->units, false);
+	rt_sema_release(&s->units, false, __builtin_return_address(0));
 }

@@ -18,7 +18,8 @@ void rt_sema_acquire(uint32_t *addr, bool front, enum gos_reason reason, void *o
 /* Takes one off when *addr > 0. Any thread. */
 bool rt_sema_try_acquire(uint32_t *addr);
 
-/* Adds one to *addr and wakes a waiter, if there is one; `handoff`: gives him the unit, and the processor, at once. */
-void rt_sema_release(uint32_t *addr, bool handoff);
+/* Adds one to *addr and wakes a waiter, if there is one; `handoff`: gives him the unit, and the processor, at once. pc is where the user's
+ * code stands meanwhile. */
+void rt_sema_release(uint32_t *addr, bool handoff, void *pc);
 
 #endif

@@ -25,7 +25,7 @@ static void add(gos_waitgroup *wg, int n, void *pc)
 		rt_panic_at(pc, "wait group changed while its waiters are being woken");
 	rt_store_relaxed(&wg->state, (uint64_t)0);
 	for (; waiters != 0; waiters--)
-		rt_sema_release(&wg->sema, false);
+		rt_sema_release(&wg->sema, false, pc);
 }
 
 void gos_waitgroup_add(gos_waitgroup *wg, int n)

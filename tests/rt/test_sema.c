@@ -122,7 +122,7 @@ GOS_TEST(sema_many_addresses)
 	gos_test_until_n_waiting(WORDS * PER_WORD, "semacquire");
 	for (int k = 1; k <= PER_WORD; k++) {
 		for (int i = WORDS - 1; i >= 0; i--)
-			rt_sema_release(&words[shuffled[(i * 7919) % WORDS]], false);
+			rt_sema_release(&words[shuffled[(i * 7919) % WORDS]], false, NULL);
 		gos_test_until_n_waiting(WORDS * (size_t)(PER_WORD - k), "semacquire");
 		if (k < PER_WORD)
 			for (int i = 0; i < WORDS; i++)
@@ -153,12 +153,12 @@ GOS_TEST(sema_front_is_before_all_who_wait)
 	for (int i = 0; i < 3; i++)
 		gos_test_until_waiting(go(stand, false, i, &wg), "semacquire");
 	gos_test_until_waiting(go(stand, true, 3, &wg), "semacquire");
-	rt_sema_release(&word, false);
+	rt_sema_release(&word, false, NULL);
 	while (__atomic_load_n(&in_line, __ATOMIC_ACQUIRE) == 0)
 		gos_yield();
 	expect_eq(first_in_line, 3);
 	for (int i = 0; i < 3; i++)
-		rt_sema_release(&word, true);
+		rt_sema_release(&word, true, NULL);
 	gos_waitgroup_wait(&wg);
 	expect_eq(word, 0);
 }

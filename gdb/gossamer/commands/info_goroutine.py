@@ -109,7 +109,7 @@ def _select(rt, g):
     yield "waits on", "a select of these channels"
     try:
         for case in rt.cases(g):
-            way = {1: "send to", 2: "receive from"}.get(case.case_dir, "use")
+            way = {rt.abi.const("dir_send"): "send to", rt.abi.const("dir_recv"): "receive from"}.get(case.case_dir, "use")
             try:
                 what = words.channel(rt.channel(case.obj))
             except Trouble as trouble:
