@@ -337,9 +337,23 @@ static void put_place(struct printer *p, const struct rt_symbol *symbol)
 	put(p, "\n");
 }
 
+/* Without what compilers append to the parts of a function that they split off: ".cold", ".part.0". */
+static void put_function(struct printer *p, const struct rt_symbol *symbol)
+{
+	char name[128];
+	size_t n = strcspn(symbol->function, ".");
+	if (n == 0 || n >= sizeof name) {
+		put(p, symbol->function);
+		return;
+	}
+	memcpy(name, symbol->function, n);
+	name[n] = 0;
+	put(p, name);
+}
+
 static void put_symbol(struct printer *p, const struct rt_symbol *symbol)
 {
-	put(p, symbol->function);
+	put_function(p, symbol);
 	put(p, "(...)");
 	put_place(p, symbol);
 }
@@ -405,10 +419,10 @@ static void put_creation(struct printer *p, const struct gos_g *gp)
 	if (gp->create_pc == NULL || gp->creator == 0)
 		return;
 	const struct rt_symbol *symbol = symbol_of(p, (uint64_t)(uintptr_t)gp->create_pc, false);
+	/* Not Go's newer "in goroutine N" after it: panicparse 2.3 takes that for a part of the name, and then nothing that different
+	 * goroutines made is alike. The header says it. */
 	put(p, "created by ");
-	put(p, symbol->function);
-	put(p, " in goroutine ");
-	put_number(p, gp->creator, 10);
+	put_function(p, symbol);
 	put_place(p, symbol);
 }
 
@@ -432,6 +446,10 @@ static void put_header(struct printer *p, const struct gos_g *gp, const char *wo
 		put(p, "\"");
 	}
 	put_objects(p, gp, ", ", false);
+	if (gp->creator != 0) {
+		put(p, ", created by goroutine ");
+		put_number(p, gp->creator, 10);
+	}
 	if (frames > 2 * RT_TRACE_HALF) {
 		put(p, ", ");
 		put_number(p, frames, 10);

@@ -366,16 +366,16 @@ GOS_TEST(dump_shows_where_each_goroutine_stands)
 	char expected[100];
 
 	const char *block = block_of(text, a);
-	snprintf(expected, sizeof expected, "[chan receive, chan %p]:\n", (void *)silent);
+	snprintf(expected, sizeof expected, "[chan receive, chan %p, created by goroutine 1]:\n", (void *)silent);
 	expect_text(block, expected, "^gos_chan_recv(...)\n\t", "^receive_here(...)\n\t", "^receiver(...)\n\t", "^created by ",
-		    " in goroutine 1\n\t", NULL);
+		    NULL);
 	expect(strstr(block, "rt_") == NULL); /* the runtime's own frames are not a user's business */
 
 	block = block_of(text, b);
 	expect_text(block, "[chan receive, \"a (b); c\", chan 0x", "^receive_here(...)\n", "^locker(...)\n", NULL);
 
 	block = block_of(text, c);
-	snprintf(expected, sizeof expected, "mutex %p held by goroutine %llu]:\n", (void *)&mutex, (unsigned long long)b);
+	snprintf(expected, sizeof expected, "mutex %p held by goroutine %llu, created by goroutine 1]:\n", (void *)&mutex, (unsigned long long)b);
 	expect_text(block, "[sync.Mutex.Lock, ", expected, "^gos_mutex_lock(...)\n", "^blocked(...)\n", NULL);
 
 	block = block_of(text, 1);
@@ -412,7 +412,7 @@ GOS_TEST(dump_of_one_that_runs)
 	uint64_t a = go(spinner);
 	gos_test_until(&spinning);
 	if (!DEFERS_SIGNALS)
-		expect_text(block_of(dump(), a), "[running]:\n", "^spin_here(...)\n", "^spinner(...)\n", "^created by ", NULL);
+		expect_text(block_of(dump(), a), "[running, created by goroutine 1]:\n", "^spin_here(...)\n", "^spinner(...)\n", "^created by ", NULL);
 	__atomic_store_n(&spin_on, 0, __ATOMIC_RELAXED);
 }
 
@@ -799,7 +799,7 @@ static const struct gos_death deaths[] = {
 	 2,
 	 {"gossamer: goroutine ", "\"greedy\" exceeds its stack of 65536 bytes\nfatal error: stack overflow\n",
 	  "[running, \"greedy\", ", "swallow(...)\n\t", "additional frames elided", "greedy(...)\n\t",
-	  "created by die_by_overflow in goroutine 1"}},
+	  "created by die_by_overflow\n"}},
 	{"fault",
 	 die_by_fault,
 	 -SIGSEGV,
