@@ -26,7 +26,9 @@ static struct {
 /* Goroutine 1. */
 static void run_app(int (*app)(int, char **), int argc, char **argv)
 {
-	app_end.value = app(argc, argv);
+	/* volatile, so that app is called as it was written and not as a clone with fewer arguments: gdb shows it with all of them. */
+	int (*volatile entry)(int, char **) = app;
+	app_end.value = entry(argc, argv);
 	rt_store_release(&gos_runtime.state, 2u);
 	rt_note_wake(&app_end.done);
 	/* This worker has nothing more to do; the others find out when they next look for work. */

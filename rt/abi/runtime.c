@@ -58,7 +58,7 @@ __asm__(".pushsection .note.gos, \"a\", @note\n"
 
 /*
  * Tells gdb to load our commands. The path is absolute and under gdb's own auto-load directory, because gdb declines scripts
- * from anywhere else; it may not exist, which gdb does not mind.
+ * from anywhere else. Where it is not installed gdb says that it is missing, and goes on; gossamer-gdb is for that case.
  */
 __asm__(".pushsection \".debug_gdb_scripts\", \"MS\", @progbits, 1\n"
 	".byte 1\n"

@@ -142,11 +142,10 @@ def _hook(command, ours, when="hook"):
     """define hook-COMMAND with ours in front of what the user's own hook of that name does."""
     prefix, _, last = command.rpartition(" ")
     name = ("%s %s-%s" % (prefix, when, last)).strip()
-    body = ""
-    try:
-        body = "\n".join(gdb.execute("show user " + name, to_string=True).split("\n")[1:]).rstrip()
-    except gdb.error:
-        pass
+    # Not "show user NAME", which fails where there is none: gdb 13 stops waiting for the program when a command fails, caught or not, while a
+    # library that it has just loaded brings this package in.
+    _, _, rest = gdb.execute("show user", to_string=True).partition('User command "%s":\n' % name)
+    body = rest.split('\nUser command "')[0]
     body = "\n".join(line for line in body.split("\n") if line.strip() and not line.strip().startswith("goroutine-"))
     try:
         gdb.execute("define %s\n%s\n%s\nend" % (name, ours, body) if body else "define %s\n%s\nend" % (name, ours))
