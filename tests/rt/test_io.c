@@ -430,6 +430,8 @@ GOS_TEST(listen_everywhere_and_dial_by_every_name)
 	char text[100];
 	static const char *const hosts[] = {"127.0.0.1", "localhost", "", "[::1]"};
 	for (int i = 0; i < 4; i++) {
+		if (i == 1 && access("/etc/hosts", R_OK) != 0) /* nobody here knows localhost */
+			continue;
 		snprintf(text, sizeof text, "%s%s", hosts[i], port);
 		int fd = gos_dial_tcp(text, 5 * GOS_S);
 		if (fd < 0 && i == 3) /* no IPv6 here */

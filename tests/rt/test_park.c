@@ -26,6 +26,7 @@ GOS_TEST(yield_is_fair_on_one_p)
 	static int64_t turns[N];
 	gos_waitgroup wg = {0};
 	gos_procs(1);
+	gos_sleep(50 * GOS_MS); /* workers of the other Ps may be searching still, and would run one for up to 61 turns */
 	gos_waitgroup_add(&wg, N);
 	for (int i = 0; i < N; i++)
 		go(count_turns, &turns[i], &wg);
