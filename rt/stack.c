@@ -91,11 +91,11 @@ static bool guard_hard(char *page)
 	return true;
 }
 
-static void set_stack(struct gos_g *gp, char *low, size_t size, uint32_t class, uint64_t colour)
+static void set_stack(struct gos_g *gp, char *low, size_t size, uint32_t size_class, uint64_t colour)
 {
 	gp->stack_lo = (uint64_t)low;
 	gp->stack_hi = (uint64_t)low + size - colour % COLOURS * RT_CACHE_LINE;
-	gp->stack_class = (uint8_t)class;
+	gp->stack_class = (uint8_t)size_class;
 	gp->sched.sp = gp->stack_hi - 8;
 }
 
@@ -127,10 +127,10 @@ void rt_stack_alloc_batch(struct gos_g **gps, uint32_t n)
 
 static uint32_t class_of(size_t size)
 {
-	uint32_t class = 0;
-	while (((size_t)1 << class) < size)
-		class++;
-	return class;
+	uint32_t size_class = 0;
+	while (((size_t)1 << size_class) < size)
+		size_class++;
+	return size_class;
 }
 
 void rt_stack_alloc(struct gos_g *gp, size_t size)
@@ -139,13 +139,13 @@ void rt_stack_alloc(struct gos_g *gp, size_t size)
 		size = RT_STACK_MIN;
 	if (size > RT_STACK_MAX)
 		size = RT_STACK_MAX;
-	uint32_t class = class_of(size);
-	size = (size_t)1 << class;
+	uint32_t size_class = class_of(size);
+	size = (size_t)1 << size_class;
 
 	rt_lock(&lock, RT_RANK_STACK);
-	struct free_stack *f = free_stacks[class];
+	struct free_stack *f = free_stacks[size_class];
 	if (f != NULL)
-		free_stacks[class] = f->next;
+		free_stacks[size_class] = f->next;
 	rt_unlock(&lock);
 
 	char *low = f != NULL ? f->low : rt_map(RT_GUARD_SIZE + size, "a stack");
@@ -154,7 +154,7 @@ void rt_stack_alloc(struct gos_g *gp, size_t size)
 		if (!guard_hard(low))
 			guard_soft(&low, 1);
 	}
-	set_stack(gp, low + RT_GUARD_SIZE, size, class, 0);
+	set_stack(gp, low + RT_GUARD_SIZE, size, size_class, 0);
 }
 
 void rt_stack_free(struct gos_g *gp)
