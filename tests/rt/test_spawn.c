@@ -135,7 +135,8 @@ static void mixed(int a, double b, const char *c, float d, char e, uint64_t f)
 GOS_TEST(go_passes_integers_and_floating_point_mixed)
 {
 	gos_waitgroup_add(&wg, 1);
-	go(mixed, 3.9, 2, "text", 0.5, 'x', UINT64_MAX);
+	double almost_four = 3.9;
+	go(mixed, almost_four, 2, "text", 0.5, 'x', UINT64_MAX);
 	gos_waitgroup_wait(&wg);
 	expect_eq(got[0], 3);
 	expect(real[1] == 2.0 && real[3] == 0.5);
