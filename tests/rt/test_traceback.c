@@ -22,7 +22,11 @@
 #include "throw.h"
 #include "traceback.h"
 
+#if defined(__clang__)
+#define NOINLINE __attribute__((noinline))
+#else
 #define NOINLINE __attribute__((noinline, noclone))
+#endif
 #if defined(__SANITIZE_THREAD__)
 #define DEFERS_SIGNALS true /* ThreadSanitizer runs handlers when it suits it, not where the signal struck */
 #else
@@ -110,7 +114,7 @@ PLAIN_TEST(unwind_agrees_with_libgcc_at_any_instant)
 	_Unwind_Backtrace(oracle_frame, NULL); /* it loads a library the first time */
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
-	for (int sum = 0; compared < 500;)
+	for (static volatile int sum; compared < 500;)
 		sum += recurse(20);
 	setitimer(ITIMER_REAL, &never, NULL);
 	expect_eq(differing, 0);
