@@ -446,7 +446,7 @@ static void put_header(struct printer *p, const struct gos_g *gp, const char *wo
 		put(p, "\"");
 	}
 	put_objects(p, gp, ", ", false);
-	if (gp->creator != 0) {
+	if (gp->creator != 0 && gp->status != GOS_RUNNING) { /* "goroutine 7 [running]:" is what people and programs look for */
 		put(p, ", created by goroutine ");
 		put_number(p, gp->creator, 10);
 	}
