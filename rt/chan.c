@@ -99,6 +99,23 @@ RT_NOINLINE void rt_chan_misuse(const struct gos_chan *c, const char *operation,
 
 /* ---- send and receive ---- */
 
+/* Steps 1 and 2 of protocol "wait" (park.h) on q, one of c's queues; true when a value has passed. Lock: c's, which it releases. */
+RT_INLINE bool wait_in(struct gos_m *mp, struct gos_chan *c, struct gos_waitq *q, void *elem, enum gos_reason reason, void *pc)
+{
+	struct gos_g *gp = mp->curg;
+	struct gos_sudog *sg = &gp->sudog;
+	sg->g = gp;
+	sg->elem = elem;
+	sg->obj = c;
+	sg->is_select = 0;
+	sg->waitlink = NULL;
+	sg->success = false;
+	rt_waitq_put(q, sg);
+	gp->waiting = sg;
+	rt_park(mp, &c->lock, NULL, NULL, reason, c, pc);
+	return sg->success;
+}
+
 RT_INLINE bool chan_send(struct gos_chan *c, const void *elem, bool block, void *pc)
 {
 	struct gos_m *mp = rt_m_of_goroutine();
@@ -132,18 +149,7 @@ RT_INLINE bool chan_send(struct gos_chan *c, const void *elem, bool block, void 
 		return false;
 	}
 
-	struct gos_g *gp = mp->curg;
-	sg = &gp->sudog;
-	sg->g = gp;
-	sg->elem = (void *)elem;
-	sg->obj = c;
-	sg->is_select = 0;
-	sg->waitlink = NULL;
-	sg->success = false;
-	rt_waitq_put(&c->sendq, sg);
-	gp->waiting = sg;
-	rt_park(mp, &c->lock, NULL, NULL, GOS_REASON_CHAN_SEND, c, pc);
-	if (rt_unlikely(!sg->success)) /* woken by close */
+	if (rt_unlikely(!wait_in(mp, c, &c->sendq, (void *)elem, GOS_REASON_CHAN_SEND, pc))) /* woken by close */
 		rt_chan_misuse(c, "send on", pc);
 	return true;
 }
@@ -183,18 +189,7 @@ RT_INLINE int chan_recv(struct gos_chan *c, void *elem, bool block, void *pc)
 		return -1;
 	}
 
-	struct gos_g *gp = mp->curg;
-	sg = &gp->sudog;
-	sg->g = gp;
-	sg->elem = elem;
-	sg->obj = c;
-	sg->is_select = 0;
-	sg->waitlink = NULL;
-	sg->success = false;
-	rt_waitq_put(&c->recvq, sg);
-	gp->waiting = sg;
-	rt_park(mp, &c->lock, NULL, NULL, GOS_REASON_CHAN_RECV, c, pc);
-	return sg->success; /* close has zeroed *elem */
+	return wait_in(mp, c, &c->recvq, elem, GOS_REASON_CHAN_RECV, pc); /* close has zeroed *elem */
 }
 
 void gos_chan_send(gos_chan *c, const void *elem)
