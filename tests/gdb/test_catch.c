@@ -40,7 +40,7 @@ START_TEST(every_park_of_one_and_no_other)
 		snprintf(name, sizeof name, "stop.%d", i);
 		if (steps % 2 != 0)
 			gdb_has(&run, name,
-				"^Catchpoint 1 \\(goroutine %ld \"walker\" parks: sleep on timer, [0-9]+m?s left\\), walker at mill\\.c:[0-9]+$",
+				"^Catchpoint 1 \\(goroutine %ld \"walker\" parks: sleep on timer, (due|[0-9.]+[a-z]+ left)\\), walker at mill\\.c:[0-9]+$",
 				walker);
 		else
 			gdb_has(&run, name,
