@@ -132,8 +132,9 @@ struct gos_g *rt_pollfd_close(struct gos_pollfd *pd, int *result)
 	rt_lock(&pd->lock, RT_RANK_POLLFD);
 	if (pd->watched == 1)
 		epoll_ctl(epoll_fd, EPOLL_CTL_DEL, pd->fd, NULL);
-	rt_store_release(&pd->sequence, pd->sequence + 1);
+	/* In this order: who reads the new sequence, and then `watched`, must not take this life's for the next one's and park for ever. */
 	rt_store_release(&pd->watched, 0u);
+	rt_store_release(&pd->sequence, pd->sequence + 1);
 	append(&end, rt_pollfd_edge(&pd->rg));
 	append(&end, rt_pollfd_edge(&pd->wg));
 	*result = close(pd->fd) == 0 ? 0 : -errno;
