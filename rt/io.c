@@ -52,8 +52,11 @@ static int wait_edge(struct gos_pollfd *pd, bool for_write, uint32_t sequence, v
 		else
 			rt_pollfd_cancel(slot); /* else we would park in the slot of a later life */
 	}
+	bool same = same_life(pd, sequence);
+	if (!same)
+		rt_pollfd_edge(slot); /* an edge that was used up here may have been a later life's; nobody is parked while we have the turn */
 	rt_sema_release(turn, false, pc);
-	return same_life(pd, sequence) ? 0 : -ECANCELED;
+	return same ? 0 : -ECANCELED;
 }
 
 /*
