@@ -549,7 +549,7 @@ static void send_without_runtime(void)
 static const struct gos_death deaths[] = {
 	{"send_on_closed", send_on_closed, 2, {"panic: send on closed channel", "goroutine 1 [running]:"}},
 	{"try_send_on_closed", try_send_on_closed, 2, {"panic: send on closed channel", "goroutine 1 [running]:"}},
-	{"close_under_waiting_sender", close_under_waiting_sender, 2, {"panic: send on closed channel", "[running]:"}},
+	{"close_under_waiting_sender", close_under_waiting_sender, 2, {"panic: send on closed channel", "goroutine 2 [running", "sender("}},
 	{"close_twice", close_twice, 2, {"panic: close of closed channel", "goroutine 1 [running]:"}},
 	{"close_nil", close_nil, 2, {"panic: close of nil channel", "goroutine 1 [running]:"}},
 	{"free_under_waiting_receiver", free_under_waiting_receiver, 2, {"panic: free of a channel on which goroutines wait"}},
