@@ -37,9 +37,9 @@ GOS_TEST(procs_change_under_load)
 	gos_waitgroup_add(&wg, YIELDERS);
 	for (int i = 0; i < YIELDERS; i++)
 		go(yield_until, &stop, &wg);
-	for (int i = 0; i < 400; i++) {
+	for (int i = 0; i < 160; i++) {
 		gos_procs(numbers[i % 8]);
-		for (int j = 0; j < 50; j++)
+		for (int j = 0; j < 30; j++)
 			gos_yield();
 		expect_eq(gos_num_goroutines(), YIELDERS + 1);
 	}

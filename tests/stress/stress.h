@@ -13,7 +13,7 @@
 
 #include "gos_test.h"
 
-#define STRESS_STALL (15 * GOS_TEST_SLOW)
+#define STRESS_STALL (15 + GOS_TEST_SLOW) /* seconds */
 #define STRESS_WORKERS 4096
 
 extern int stress_stop; /* Sync: atomic */
