@@ -22,7 +22,7 @@
 #define PATIENCE_PAUSES 120  /* about 3 us, as Go's: how long a goroutine must have stood alone before it is stolen */
 #define POLL_INTERVAL 1000000 /* ns between looks at the netpoller while there is other work */
 #define OLDEST_INTERVAL 1000000 /* ns between turns of the oldest goroutine of a deque that never gets empty */
-#define OLD_AGE 10000000        /* ns: one that has been runnable for so long joins those that yielded, who take turns */
+#define OLD_AGE 100000000       /* ns: one that has been runnable for so long joins those that yielded, who take turns */
 #define OLD_BATCH 32            /* at most so many at a time */
 #define WAKE_BACKOFF_MIN 1000000 /* ns */
 #define WAKE_BACKOFF_MAX 8000000
