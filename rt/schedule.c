@@ -366,6 +366,10 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 				if (woken || gp != NULL)
 					report_search(gp != NULL);
 			}
+			if (gp != NULL && rt_unlikely(pp->id >= rt_load_relaxed(&rt_sched.nprocs))) {
+				rt_runq_put(pp, gp); /* it was one too many by the time it was found: not run here */
+				continue;
+			}
 			if (gp != NULL) {
 				if (mp->spinning)
 					stop_spinning_found(mp);
