@@ -397,9 +397,10 @@ GOS_TEST(dial_is_interrupted_by_nothing_else)
 	int listener = must_listen();
 	gos_waitgroup_add(&wg, 1);
 	go(serve, listener);
+	const char *address = address_of(listener);
 	gos_waitgroup_add(&wg, 200);
 	for (int i = 0; i < 200; i++)
-		go(client, address_of(listener), 2, (uint64_t)i);
+		go(client, address, 2, (uint64_t)i);
 	while (gos_num_goroutines() > 2)
 		gos_sleep(GOS_MS);
 	gos_close(listener);

@@ -36,13 +36,21 @@ GOS_TEST(sleep_of_nothing_returns_at_once)
 	expect_lt(gos_now() - start, 5 * GOS_S);
 }
 
-/* On one P, sleepers wake in the order of their times: several, however, only as far as their times differ by more than the clock's reading takes. */
+static void sleep_until_then_tell(int64_t until, int64_t me)
+{
+	gos_sleep(until - gos_now());
+	gos_chan_send(results, &me);
+}
+
+/* On one P, so that who wakes first runs first. */
 GOS_TEST(sleep_wakes_in_order)
 {
 	enum { N = 20 };
+	int64_t start = gos_now() + 50 * GOS_MS * GOS_TEST_SLOW;
+	gos_procs(1);
 	results = gos_chan_make(int64_t, N);
 	for (int i = 0; i < N; i++)
-		go(sleep_then_tell, (int64_t)(1 + (i * 7) % N) * 15 * GOS_MS, (i * 7) % N);
+		go(sleep_until_then_tell, start + (i * 7) % N * 10 * GOS_MS, (i * 7) % N);
 	for (int i = 0; i < N; i++) {
 		int64_t me;
 		gos_chan_recv(results, &me);

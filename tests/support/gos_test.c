@@ -54,12 +54,8 @@ void gos_deaths_add(const TTest *test, const struct gos_death *table, size_t n)
 
 uint64_t gos_test_seed(void)
 {
-	static uint64_t seed;
-	if (seed == 0) {
-		const char *text = getenv("GOS_TEST_SEED");
-		seed = text != NULL ? strtoull(text, NULL, 0) : 20091110;
-	}
-	return seed;
+	const char *text = getenv("GOS_TEST_SEED");
+	return text != NULL ? strtoull(text, NULL, 0) : 20091110;
 }
 
 static void print_how_to_repeat(void)
