@@ -90,9 +90,58 @@ GOS_API size_t gos_num_goroutines(void);
  */
 GOS_API int gos_procs(int n);
 
+/*
+ * Lets others run if this goroutine has had its 10 ms, else returns at once: for loops that call nothing of this header. Code compiled
+ * with -fsanitize-coverage=trace-pc (the CMake target Gossamer::preempt, pkg-config's variable preempt_cflags) has such a point at
+ * the entry of each function and in each loop.
+ *
+ * Any thread may call. Blocks: no.  Panics: no.  Owns: nothing.
+ */
+GOS_API void gos_checkpoint(void);
+
+/* Before a function that must not be preempted: one that is called while a lock of libc is held, or in a signal handler. */
+#if defined(__clang__)
+#define GOS_NO_PREEMPT __attribute__((no_sanitize("coverage")))
+#elif defined(__has_attribute)
+#if __has_attribute(no_sanitize_coverage)
+#define GOS_NO_PREEMPT __attribute__((no_sanitize_coverage))
+#endif
+#endif
+#ifndef GOS_NO_PREEMPT
+#define GOS_NO_PREEMPT
+#endif
+
+/*
+ * Ties the calling goroutine to the thread that it is on: it runs on no other, and the thread runs nothing else, until gos_unlock_thread has been
+ * called as often. For libraries that keep their state in thread-local variables. A goroutine that ends locked releases the thread to others.
+ *
+ * Blocks: no.  Panics: gos_unlock_thread, when the goroutine is not locked.  Owns: nothing.
+ */
+GOS_API void gos_lock_thread(void);
+GOS_API void gos_unlock_thread(void);
+
 /* Names the calling goroutine for debuggers and dumps: the first 31 bytes of what printf would print.
  * Blocks: no.  Panics: no.  Owns: nothing; the text is copied. */
 GOS_API void gos_set_name(const char *format, ...) GOS_PRINTF(1, 2);
+
+/* ---- calls that block the thread ------------------------------------------------------------------------------------ */
+
+/*
+ * Between the two the calling goroutine may block its thread (a read of a pipe, a lock of another library, a computation in foreign code): other
+ * goroutines go on on other threads. They nest. In between call nothing of this header that needs a goroutine; gos_now, gos_goid,
+ * gos_num_goroutines, gos_stats and gos_stack_dump are allowed. The goroutine stays on its thread, so errno survives until gos_blocking_end.
+ *
+ * Blocks: gos_blocking_end, the goroutine, until it may run again.  Panics: gos_blocking_end without a beginning.  Owns: nothing.
+ */
+GOS_API void gos_blocking_begin(void);
+GOS_API void gos_blocking_end(void);
+
+/* fn(arg) between the two; its value. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+GOS_API void *gos_blocking(void *(*fn)(void *arg), void *arg);
+
+/* Sets how many threads may exist at once for goroutines, those that block included, when n > 0, and returns what it was before (10,000 at first). A
+ * program that needs more ends with a report. Any thread may call. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API int gos_set_max_threads(int n);
 
 /* ---- channels ------------------------------------------------------------------------------------------------------- */
 
@@ -168,6 +217,65 @@ GOS_API void gos_sleep(int64_t ns);
  * Blocks: no.  Panics: no.  Owns: the caller, until gos_chan_free, which may come before the time and then stops the timer. */
 GOS_API gos_chan *gos_after(int64_t ns);
 
+/*
+ * A timer runs fn(arg) in a goroutine of its own once, ns nanoseconds from now; or, where fn is NULL, sends gos_now() on its channel (of int64_t,
+ * capacity 1, gos_timer_chan). After stop or reset have returned, nothing of the time before is sent or received any more.
+ */
+typedef struct gos_timer gos_timer;
+/* Blocks: no.  Panics: no.  Owns: the caller, until gos_timer_free. */
+GOS_API gos_timer *gos_timer_start(int64_t ns, void (*fn)(void *arg), void *arg);
+/* The channel of a timer without a function; NULL else. Blocks: no.  Panics: no.  Owns: the timer does. */
+GOS_API gos_chan *gos_timer_chan(gos_timer *t);
+/* True when this kept the timer from firing; false when it had fired, or been stopped, before. Does not wait for fn to end.
+ * Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API bool gos_timer_stop(gos_timer *t);
+/* As if stopped and started anew; true when it had been active. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API bool gos_timer_reset(gos_timer *t, int64_t ns);
+/* Stops it and gives its memory, and its channel, back; NULL is allowed. Blocks: no.  Panics: when somebody waits on its channel.  Owns: takes t. */
+GOS_API void gos_timer_free(gos_timer *t);
+
+/* A ticker sends gos_now() on its channel (of int64_t, capacity 1) every period_ns; ticks that nobody takes in time are dropped. */
+typedef struct gos_ticker gos_ticker;
+/* Blocks: no.  Panics: when period_ns <= 0.  Owns: the caller, until gos_ticker_free. */
+GOS_API gos_ticker *gos_ticker_start(int64_t period_ns);
+GOS_API gos_chan *gos_ticker_chan(gos_ticker *t);
+/* No more ticks; the channel is not closed. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API void gos_ticker_stop(gos_ticker *t);
+/* The next tick comes period_ns from now. Blocks: no.  Panics: when period_ns <= 0.  Owns: nothing. */
+GOS_API void gos_ticker_reset(gos_ticker *t, int64_t period_ns);
+GOS_API void gos_ticker_free(gos_ticker *t);
+
+/* ---- context -------------------------------------------------------------------------------------------------------- */
+
+/*
+ * A context tells a tree of goroutines to stop: when it is cancelled, or its time has come, so are all that were made from it. A parent
+ * must be a context; gos_context_background() is the root, which never ends. Each context but that is freed once, by who made it, in any order: what is
+ * made from it lives on. Contexts may be used by many goroutines at once.
+ *
+ * Blocks: no.  Panics: when parent is NULL or freed.  Owns: the caller gets the context, until gos_context_free.
+ */
+typedef struct gos_context gos_context;
+GOS_API gos_context *gos_context_background(void);
+GOS_API gos_context *gos_context_with_cancel(gos_context *parent);
+GOS_API gos_context *gos_context_with_timeout(gos_context *parent, int64_t ns);
+/* at_ns is on the clock of gos_now. A parent's earlier deadline stays. */
+GOS_API gos_context *gos_context_with_deadline(gos_context *parent, int64_t at_ns);
+/* key is compared as a pointer: make it the address of a static variable. value belongs to the caller. */
+GOS_API gos_context *gos_context_with_value(gos_context *parent, const void *key, void *value);
+/* Ends ctx and all that were made from it. Again: nothing happens. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API void gos_context_cancel(gos_context *ctx);
+/* A channel that is closed when ctx ends; NULL, on which receives wait for ever, for one that never does. Do not close or free it; it lives as long as ctx.
+ * Blocks: no.  Panics: no.  Owns: the context does. */
+GOS_API gos_chan *gos_context_done(gos_context *ctx);
+/* 0 while it has not ended; -ECANCELED; -ETIMEDOUT. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API int gos_context_err(gos_context *ctx);
+/* False when there is no deadline. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API bool gos_context_deadline(gos_context *ctx, int64_t *at_ns);
+/* Of the nearest context with that key, upwards; NULL. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API void *gos_context_value(gos_context *ctx, const void *key);
+/* Cancels ctx and gives it back; NULL and the background are allowed. Blocks: no.  Panics: when somebody waits on its channel.  Owns: takes ctx. */
+GOS_API void gos_context_free(gos_context *ctx);
+
 /* ---- locks ---------------------------------------------------------------------------------------------------------- */
 
 /* A mutual exclusion lock, unlocked when zeroed. `owner` is the goid of who holds it, for debuggers. */
@@ -205,13 +313,79 @@ typedef struct gos_sema {
 
 /* Takes a unit, waits for one where there is none. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
 GOS_API void gos_sema_acquire(gos_sema *s);
+/* True when it took a unit. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API bool gos_sema_try_acquire(gos_sema *s);
 /* Gives a unit back. Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API void gos_sema_release(gos_sema *s);
+
+/* Many readers or one writer; unlocked when zeroed. A writer that waits keeps new readers off, so it is not starved; do not lock for reading twice
+ * in one goroutine. `owner` is the goid of the writer that holds it, for debuggers. */
+typedef struct gos_rwmutex {
+	gos_mutex writers; /* held by the writer */
+	uint32_t writer_sema, reader_sema;
+	int32_t readers;   /* that hold it or wait; less 2^30 while a writer holds it or waits */
+	int32_t leaving;   /* readers that the writer waits for */
+	uint64_t owner;
+} gos_rwmutex;
+
+/* Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+GOS_API void gos_rwmutex_rlock(gos_rwmutex *rw);
+GOS_API void gos_rwmutex_lock(gos_rwmutex *rw);
+/* True when it took the lock. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API bool gos_rwmutex_try_rlock(gos_rwmutex *rw);
+GOS_API bool gos_rwmutex_try_lock(gos_rwmutex *rw);
+/* Any goroutine may unlock. Blocks: no.  Panics: when it is not locked so.  Owns: nothing. */
+GOS_API void gos_rwmutex_runlock(gos_rwmutex *rw);
+GOS_API void gos_rwmutex_unlock(gos_rwmutex *rw);
+
+/* A condition that goroutines wait for; valid when zeroed. Waiters are woken in the order in which they came. */
+typedef struct gos_cond {
+	uint32_t wait, notify; /* tickets given out, and the next to be woken */
+	uint32_t lock;
+	uint32_t pad;
+	void *first, *last;    /* who waits */
+} gos_cond;
+
+/* Unlocks m and waits, at one instant; m is locked again when it returns. Never returns without a signal; still, check the condition in a loop, since
+ * others may have run in between. Blocks: the goroutine.  Panics: when m is not locked.  Owns: nothing. */
+GOS_API void gos_cond_wait(gos_cond *c, gos_mutex *m);
+/* The same for a reader-writer lock, held for writing. */
+GOS_API void gos_cond_wait_rw(gos_cond *c, gos_rwmutex *rw);
+/* Wakes who has waited longest, or all. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API void gos_cond_signal(gos_cond *c);
+GOS_API void gos_cond_broadcast(gos_cond *c);
+
+/* Calls a function once; valid when zeroed. */
+typedef struct gos_once {
+	uint32_t done;
+	uint32_t pad;
+	gos_mutex mutex;
+} gos_once;
+
+/* fn(arg) at the first call for `once`; who comes meanwhile waits until it has returned. If fn panics it has been called.
+ * Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+GOS_API void gos_once_do(gos_once *once, void (*fn)(void *arg), void *arg);
+
+/* A stock of objects to be used again, kept apart for each processor so that it needs no lock; valid when zeroed. */
+typedef struct gos_pool {
+	void *(*make)(void); /* called when there is none; NULL: gos_pool_get returns NULL then */
+	void *local;         /* the runtime's */
+	uint32_t local_count;
+	uint32_t lock;
+} gos_pool;
+
+/* Any object that was put, mostly the latest; else a new one. Blocks: no.  Panics: no.  Owns: the caller gets it. */
+GOS_API void *gos_pool_get(gos_pool *pool);
+/* p must not be NULL. Blocks: no.  Panics: when p is NULL.  Owns: the pool, until somebody gets it. */
+GOS_API void gos_pool_put(gos_pool *pool, void *p);
+/* Hands every object to release (NULL: drops them) and gives the pool's own memory back. Nobody may use the pool meanwhile; it is empty and valid after.
+ * Blocks: no.  Panics: no.  Owns: release gets the objects. */
+GOS_API void gos_pool_drain(gos_pool *pool, void (*release)(void *p));
 
 /* ---- input and output ----------------------------------------------------------------------------------------------- */
 /*
  * These park the goroutine, never the thread. A descriptor is made non-blocking and watched from its first use here; after
- * that close it with gos_close only. Regular files cannot be watched: on them read and write are plain system calls.
+ * that close it with gos_close only. Regular files cannot be watched: on them a call may block the thread, and others go on on another.
  */
 
 /* As read(2); the number of bytes, 0 at the end, -errno; -ECANCELED when gos_close interrupts it.
@@ -222,6 +396,20 @@ GOS_API ssize_t gos_read(int fd, void *buffer, size_t size);
  * is gone gives -EPIPE, never a SIGPIPE on sockets. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
 GOS_API ssize_t gos_write(int fd, const void *buffer, size_t size);
 
+/* What a descriptor is waited for: bits. */
+#define GOS_POLL_READ 1
+#define GOS_POLL_WRITE 2
+
+/*
+ * From at_ns (on the clock of gos_now) on, waits for fd in these directions, those that wait now included, return -ETIMEDOUT, until another deadline is set; at_ns 0: no deadline.
+ * 0 or -errno; -EPERM where fd cannot be watched. Blocks: no.  Panics: no.  Owns: nothing.
+ */
+GOS_API int gos_set_deadline(int fd, int directions, int64_t at_ns);
+
+/* Waits until fd is readable or writable, for those who make the system calls themselves (a database's client library, say). The directions that are
+ * ready; or -ETIMEDOUT after timeout_ns when that is positive; or -errno. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+GOS_API int gos_wait_fd(int fd, int directions, int64_t timeout_ns);
+
 /* As accept(2): a new descriptor, or -errno. address and length may be NULL. Blocks: the goroutine.  Panics: no.  Owns: the caller gets the descriptor. */
 GOS_API int gos_accept(int fd, struct sockaddr *address, socklen_t *length);
 
@@ -229,26 +417,98 @@ GOS_API int gos_accept(int fd, struct sockaddr *address, socklen_t *length);
 GOS_API int gos_connect(int fd, const struct sockaddr *address, socklen_t length);
 
 /* Listens on "host:port", "[v6]:port" or ":port" (all addresses); port 0 lets the system choose. A descriptor, or -errno;
- * -EINVAL for an address that cannot be read. Blocks: the thread, while a host name that is not a number is looked up.
+ * -EINVAL for an address that cannot be read. Blocks: the goroutine, while a host name that is not a number is looked up.
  * Panics: no.  Owns: the caller gets the descriptor. */
 GOS_API int gos_listen_tcp(const char *host_port);
 
 /* Connects to "host:port", within timeout_ns when that is positive. A descriptor, or -errno (-ETIMEDOUT).
- * Blocks: the goroutine; the thread, while a host name that is not a number is looked up.  Panics: no.  Owns: the caller gets the descriptor. */
+ * Blocks: the goroutine.  Panics: no.  Owns: the caller gets the descriptor. */
 GOS_API int gos_dial_tcp(const char *host_port, int64_t timeout_ns);
+
+/* As recvfrom(2), sendto(2), recvmsg(2) and sendmsg(2), which are one system call each: the number of bytes, or -errno. No SIGPIPE.
+ * Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+struct msghdr;
+GOS_API ssize_t gos_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from, socklen_t *from_length);
+GOS_API ssize_t gos_sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *to, socklen_t to_length);
+GOS_API ssize_t gos_recvmsg(int fd, struct msghdr *message, int flags);
+GOS_API ssize_t gos_sendmsg(int fd, const struct msghdr *message, int flags);
+
+/* A datagram socket bound to "host:port", or connected to it. A descriptor, or -errno. Blocks: the goroutine.  Panics: no.  Owns: the caller gets the descriptor. */
+GOS_API int gos_listen_udp(const char *host_port);
+GOS_API int gos_dial_udp(const char *host_port);
+
+/* Stream sockets in the file system; a path that begins with '@' is in the abstract name space. -ENAMETOOLONG for one of over 107 bytes. A file
+ * that is left from an earlier listener is not removed: -EADDRINUSE. Blocks: the goroutine.  Panics: no.  Owns: the caller gets the descriptor. */
+GOS_API int gos_listen_unix(const char *path);
+GOS_API int gos_dial_unix(const char *path, int64_t timeout_ns);
+
+/* getaddrinfo(3) on a thread of its own: its value, 0 or EAI_...; errno's for EAI_SYSTEM is in *error where that is not NULL. Free *found with
+ * freeaddrinfo. Blocks: the goroutine.  Panics: no.  Owns: the caller gets *found. */
+struct addrinfo;
+GOS_API int gos_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **found, int *error);
+
+/* Files: the thread may block in the kernel meanwhile, other goroutines go on. As open(2), pread(2), pwrite(2), fsync(2), with -errno; gos_read and gos_write
+ * do the same where a descriptor is a file. Blocks: the goroutine.  Panics: no.  Owns: gos_open's caller gets the descriptor. */
+GOS_API int gos_open(const char *path, int flags, unsigned mode);
+GOS_API ssize_t gos_pread(int fd, void *buffer, size_t size, int64_t offset);
+GOS_API ssize_t gos_pwrite(int fd, const void *buffer, size_t size, int64_t offset);
+GOS_API int gos_fsync(int fd);
 
 /* Closes fd; goroutines that wait on it get -ECANCELED. 0 or -errno. Blocks: no.  Panics: no.  Owns: takes fd. */
 GOS_API int gos_close(int fd);
 
-/* ---- ends and looks ------------------------------------------------------------------------------------------------- */
+/* ---- defer, panic, recover ------------------------------------------------------------------------------------------ */
 
-/* Ends the program: "panic: " and the message, this goroutine's traceback (more by GOSTRACEBACK), exit code 2.
- * Blocks: does not return.  Panics: yes.  Owns: nothing. */
+/*
+ *	int load(const char *path)
+ *	{
+ *		gos_defer_frame(-1);            // what load returns when it ends by a panic that was recovered
+ *		FILE *f = fopen(path, "r");
+ *		gos_defer(fclose, f);           // runs when load returns, panics, or its goroutine ends
+ *		...
+ *	}
+ *
+ * gos_defer_frame(value) stands once, at the top of a function that defers; value is left out where the function returns nothing. It is
+ * worked out at the moment of the recovery: a local variable in it must be volatile. gos_defer(fn, ...) takes fn's arguments now, as go() does, and calls fn when the function ends: the
+ * last deferred first, however it ends, as often as gos_defer was reached. To leave such a function by longjmp drops its calls.
+ */
+
+/* Begins to unwind the goroutine: its deferred calls run, the innermost function's first, on top of the stack that panicked. When one of them recovers, the
+ * function that deferred it returns to its caller. When none does the program ends: "panic: " and the message, this goroutine's traceback (more by
+ * GOSTRACEBACK), exit code 2. Blocks: does not return.  Panics: yes.  Owns: nothing; the text is copied. */
 GOS_API GOS_NORETURN void gos_panic(const char *format, ...) GOS_PRINTF(1, 2);
+/* The same, with a value that gos_recovered_value gives to who recovers. */
+GOS_API GOS_NORETURN void gos_panic_value(void *value, const char *format, ...) GOS_PRINTF(2, 3);
+
+/* Called by a deferred function itself while the goroutine panics: stops the panic and returns its message, which lives until the goroutine recovers
+ * another or ends. NULL otherwise. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API const char *gos_recover(void);
+/* Of the last panic that this goroutine recovered: its value (NULL without one), and the signal that caused it (SIGSEGV, SIGBUS, SIGFPE; 0).
+ * Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API void *gos_recovered_value(void);
+GOS_API int gos_recovered_signal(void);
+
+/* ---- looks ------------------------------------------------------------------------------------------------- */
 
 /* Writes every goroutine's traceback to fd in Go's format. Any thread may call, not a signal handler.
  * Blocks: the thread, while it writes.  Panics: no.  Owns: nothing. */
 GOS_API void gos_stack_dump(int fd);
+
+/* What the runtime has done and holds, as of about now: numbers that are read while others change them. */
+struct gos_stats {
+	uint64_t goroutines;                        /* that have not ended */
+	uint64_t runnable, running, waiting, in_calls; /* of those, by state; in_calls: blocking their threads */
+	uint64_t created;                           /* goroutines, ever */
+	uint64_t switches, parks, steals, preempts; /* ever */
+	uint64_t procs, idle_procs;
+	uint64_t threads, idle_threads, spinning_threads;
+	uint64_t runq;                              /* goroutines in line in all queues */
+	uint64_t stacks, stack_bytes;               /* that exist, and the address space they take */
+	uint64_t timers, channels;                  /* that exist */
+	uint64_t handoffs;                          /* Ps taken from threads that blocked, ever */
+};
+/* Any thread may call; it reads every goroutine's state: about a millisecond for 100,000. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API void gos_stats(struct gos_stats *stats);
 
 /* ---- how go() does it: nothing below is for direct use ------------------------------------------------------------------ */
 
