@@ -188,7 +188,7 @@ int gos_accept(int fd, struct sockaddr *address, socklen_t *length)
 }
 
 struct connect_timeout {
-	struct gos_timer timer;
+	struct rt_timer timer;
 	struct gos_pollfd *pd;
 	uint32_t expired; /* set before the edge that says so. Sync: atomic */
 	uint32_t done;    /* set last: this record may go away. Sync: atomic */

@@ -36,7 +36,7 @@ void gos_sleep(int64_t ns)
 	struct gos_m *mp = rt_m_of_goroutine();
 	if (ns <= 0)
 		return;
-	struct gos_timer t = {.when = time_after(ns), .fn = wake_sleeper, .arg = mp->curg};
+	struct rt_timer t = {.when = time_after(ns), .fn = wake_sleeper, .arg = mp->curg};
 	rt_park(mp, NULL, sleep_commit, &t, GOS_REASON_SLEEP, &t, __builtin_return_address(0));
 }
 
@@ -44,7 +44,7 @@ void gos_sleep(int64_t ns)
 static struct gos_g *send_time(void *arg)
 {
 	struct gos_chan *c = arg;
-	struct gos_timer *t = c->timer;
+	struct rt_timer *t = c->timer;
 	struct gos_g *woken = NULL;
 	int64_t now = rt_now();
 
@@ -68,7 +68,7 @@ gos_chan *gos_after(int64_t ns)
 {
 	struct gos_m *mp = rt_m_of_goroutine();
 	gos_chan *c = gos_chan_make_at(sizeof(int64_t), 1, "int64_t", "gos_after", 0);
-	struct gos_timer *t = calloc(1, sizeof *t);
+	struct rt_timer *t = calloc(1, sizeof *t);
 	if (t == NULL)
 		rt_fatal_exhausted("a timer", ENOMEM);
 	t->when = time_after(ns > 0 ? ns : 0);

@@ -78,7 +78,7 @@ struct gos_sudog {
 	bool success;               /* woken by a value, not by close */
 };
 
-struct gos_timer {
+struct rt_timer {
 	int64_t when;                   /* CLOCK_MONOTONIC, ns */
 	struct gos_g *(*fn)(void *arg); /* called under no lock when due; returns a G to make ready, or NULL */
 	void *arg;
@@ -205,7 +205,7 @@ struct gos_chan {
 	const char *file;
 	uint32_t line;
 	uint32_t index;          /* its number among all channels */
-	struct gos_timer *timer; /* of gos_after; NULL else */
+	struct rt_timer *timer; /* of gos_after; NULL else */
 	struct gos_chan *link;   /* free list */
 } __attribute__((aligned(RT_CACHE_LINE)));
 

@@ -77,7 +77,7 @@ static void grow(struct gos_p *pp)
 	pp->timers_capacity = (uint32_t)(2 * from / slot);
 }
 
-static void insert(struct gos_p *pp, struct gos_timer *t)
+static void insert(struct gos_p *pp, struct rt_timer *t)
 {
 	if (pp->timers_count == pp->timers_capacity)
 		grow(pp);
@@ -97,7 +97,7 @@ static void removed(struct gos_p *pp, uint32_t i)
 		sift_down(pp, i, last);
 }
 
-void rt_timer_add(struct gos_p *pp, struct gos_timer *t)
+void rt_timer_add(struct gos_p *pp, struct rt_timer *t)
 {
 	rt_lock(&pp->timers_lock, RT_RANK_TIMERS);
 	insert(pp, t);
@@ -105,7 +105,7 @@ void rt_timer_add(struct gos_p *pp, struct gos_timer *t)
 	rt_unlock(&pp->timers_lock);
 }
 
-bool rt_timer_stop(struct gos_timer *t)
+bool rt_timer_stop(struct rt_timer *t)
 {
 	for (;;) {
 		struct gos_p *pp = rt_load_acquire(&t->p);
@@ -133,7 +133,7 @@ struct gos_g *rt_timers_run(struct gos_p *pp, int64_t now)
 
 	while (rt_timers_first(pp) <= now) {
 		rt_lock(&pp->timers_lock, RT_RANK_TIMERS);
-		struct gos_timer *t = NULL;
+		struct rt_timer *t = NULL;
 		struct gos_g *(*fn)(void *) = NULL;
 		void *arg = NULL;
 		if (pp->timers_count > 0 && pp->timers[0].when <= now) {
@@ -163,7 +163,7 @@ void rt_timers_move(struct gos_p *from, struct gos_p *to)
 		return;
 	for (;;) {
 		rt_lock(&from->timers_lock, RT_RANK_TIMERS);
-		struct gos_timer *t = from->timers_count ? from->timers[0].timer : NULL;
+		struct rt_timer *t = from->timers_count ? from->timers[0].timer : NULL;
 		if (t != NULL) {
 			removed(from, 0);
 			publish_first(from);

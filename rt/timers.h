@@ -11,16 +11,16 @@
 
 struct rt_timer_slot {
 	int64_t when; /* a copy, so that sifting touches no timer */
-	struct gos_timer *timer;
+	struct rt_timer *timer;
 };
 
 void rt_timers_init(struct gos_p *pp);
 
 /* Starts t, which is in no heap, on pp. t->when, fn and arg are set. Any M. */
-void rt_timer_add(struct gos_p *pp, struct gos_timer *t);
+void rt_timer_add(struct gos_p *pp, struct rt_timer *t);
 
 /* True when t had not fired and now will not. False: it has fired, or its function is about to be called. Any M. */
-bool rt_timer_stop(struct gos_timer *t);
+bool rt_timer_stop(struct rt_timer *t);
 
 /* When the first timer of pp is due; INT64_MAX when there is none. Any M. */
 static inline int64_t rt_timers_first(const struct gos_p *pp)

@@ -36,7 +36,7 @@ static int fired_count;
 
 static struct gos_g *note_time(void *arg)
 {
-	const struct gos_timer *t = arg;
+	const struct rt_timer *t = arg;
 	fired[fired_count++] = t->when;
 	return NULL;
 }
@@ -50,11 +50,11 @@ PLAIN_TEST(timers_none)
 
 PLAIN_TEST(timers_fire_in_order_and_not_before_their_time)
 {
-	static struct gos_timer t[N];
+	static struct rt_timer t[N];
 	struct gos_p *pp = p_new();
 	uint64_t random = gos_test_seed();
 	for (int i = 0; i < N; i++) {
-		t[i] = (struct gos_timer){.when = (int64_t)(gos_test_random(&random) % 1000), .fn = note_time, .arg = &t[i]};
+		t[i] = (struct rt_timer){.when = (int64_t)(gos_test_random(&random) % 1000), .fn = note_time, .arg = &t[i]};
 		rt_timer_add(pp, &t[i]);
 		check_heap(pp);
 	}
@@ -71,7 +71,7 @@ PLAIN_TEST(timers_fire_in_order_and_not_before_their_time)
 
 PLAIN_TEST(timers_against_a_sorted_list)
 {
-	static struct gos_timer t[N];
+	static struct rt_timer t[N];
 	static bool in[N];
 	struct gos_p *pp = p_new();
 	uint64_t random = gos_test_seed();
@@ -83,7 +83,7 @@ PLAIN_TEST(timers_against_a_sorted_list)
 		switch (gos_test_random(&random) % 8) {
 		default: /* add, or stop what is in */
 			if (!in[i]) {
-				t[i] = (struct gos_timer){.when = now + (int64_t)(gos_test_random(&random) % 5000), .fn = note_time, .arg = &t[i]};
+				t[i] = (struct rt_timer){.when = now + (int64_t)(gos_test_random(&random) % 5000), .fn = note_time, .arg = &t[i]};
 				rt_timer_add(pp, &t[i]);
 				in[i] = true;
 				count++;
@@ -134,9 +134,9 @@ PLAIN_TEST(timers_return_their_goroutines_oldest_first)
 	struct gos_p *pp = p_new();
 	struct gos_g *gs = aligned_alloc(RT_CACHE_LINE, 10 * sizeof *gs);
 	memset(gs, 0, 10 * sizeof *gs);
-	struct gos_timer t[10];
+	struct rt_timer t[10];
 	for (int i = 0; i < 10; i++) {
-		t[i] = (struct gos_timer){.when = 100 - i * 10, .fn = give, .arg = &gs[i]};
+		t[i] = (struct rt_timer){.when = 100 - i * 10, .fn = give, .arg = &gs[i]};
 		gs[i].link = &gs[0]; /* rubbish */
 		rt_timer_add(pp, &t[i]);
 	}
@@ -154,7 +154,7 @@ static int again_left;
 
 static struct gos_g *start_again(void *arg)
 {
-	struct gos_timer *t = arg;
+	struct rt_timer *t = arg;
 	if (--again_left > 0) {
 		t->when += 1;
 		rt_timer_add(again_on, t); /* no lock is held meanwhile */
@@ -164,7 +164,7 @@ static struct gos_g *start_again(void *arg)
 
 PLAIN_TEST(timers_may_be_started_again_by_their_own_function)
 {
-	struct gos_timer t = {.when = 5, .fn = start_again, .arg = &t};
+	struct rt_timer t = {.when = 5, .fn = start_again, .arg = &t};
 	again_on = p_new();
 	again_left = 10;
 	rt_timer_add(again_on, &t);
@@ -175,10 +175,10 @@ PLAIN_TEST(timers_may_be_started_again_by_their_own_function)
 
 PLAIN_TEST(timers_move)
 {
-	static struct gos_timer t[500];
+	static struct rt_timer t[500];
 	struct gos_p *from = p_new(), *to = p_new();
 	for (int i = 0; i < 500; i++) {
-		t[i] = (struct gos_timer){.when = (i * 37) % 500, .fn = note_time, .arg = &t[i]};
+		t[i] = (struct rt_timer){.when = (i * 37) % 500, .fn = note_time, .arg = &t[i]};
 		rt_timer_add(i % 2 ? from : to, &t[i]);
 	}
 	rt_timers_move(from, from);
@@ -203,7 +203,7 @@ static struct gos_p *ps[OWNERS];
 static int stop_firing;
 
 struct counted {
-	struct gos_timer t;
+	struct rt_timer t;
 	uint32_t fired;
 };
 
@@ -237,7 +237,7 @@ static void *own(void *arg)
 	for (int round = 0; round < ROUNDS; round += 8) {
 		memset(c, 0, sizeof c);
 		for (int i = 0; i < 8; i++) {
-			c[i].t = (struct gos_timer){.when = gos_now() + (int64_t)(gos_test_random(&random) % 5000), .fn = count_up, .arg = &c[i]};
+			c[i].t = (struct rt_timer){.when = gos_now() + (int64_t)(gos_test_random(&random) % 5000), .fn = count_up, .arg = &c[i]};
 			rt_timer_add(pp, &c[i].t);
 		}
 		for (int64_t until = gos_now() + (int64_t)(gos_test_random(&random) % 5000); gos_now() < until;)
