@@ -19,6 +19,9 @@
 #define rt_add_fetch(p, v) __atomic_add_fetch((p), (v), __ATOMIC_SEQ_CST)
 #define rt_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
+/* One more, in a counter that one thread at a time writes and any may read: no locked instruction. */
+#define rt_count(p) rt_store_relaxed((p), rt_load_relaxed(p) + 1)
+
 /* True when *p was `expected` and is now `desired`. */
 #define rt_cas(p, expected, desired)                                                                                   \
 	__extension__({                                                                                                \

@@ -59,7 +59,7 @@ _Noreturn void rt_goexit0(void)
 	RT_PROBE1(g_exit, gp->goid);
 	rt_debug_event(gp, GOS_EVENT_EXIT, GOS_REASON_NONE);
 	rt_g_set(gp, GOS_RUNNING, GOS_DEAD);
-	pp->live_delta--;
+	rt_count(&pp->ends);
 	mp->commit = bury;
 	mp->commit_arg = mp;
 	struct gos_g *next = rt_next(pp);

@@ -25,6 +25,7 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 {
 	struct gos_g *gp = mp->curg;
 
+	rt_count(&mp->p->parks);
 	gp->reason = (uint8_t)reason;
 	gp->wait_obj = object;
 	gp->wait_pc = pc;

@@ -95,11 +95,14 @@ uint64_t gos_goid(void)
 
 size_t gos_num_goroutines(void)
 {
-	int64_t n = 0;
+	uint64_t made = 0, ended = 0;
 	uint32_t count = rt_load_acquire(&gos_runtime.pcount);
+	/* Ends first: who has ended had been made, be it by another P. */
 	for (uint32_t i = 0; i < count; i++)
-		n += rt_load_relaxed(&gos_runtime.ps[i]->live_delta);
-	return n > 0 ? (size_t)n : 0;
+		ended += rt_load_relaxed(&gos_runtime.ps[i]->ends);
+	for (uint32_t i = 0; i < count; i++)
+		made += rt_load_relaxed(&gos_runtime.ps[i]->spawns);
+	return made > ended ? (size_t)(made - ended) : 0;
 }
 
 int gos_procs(int n)

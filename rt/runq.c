@@ -95,5 +95,7 @@ struct gos_g *rt_runq_steal(struct gos_p *pp, struct gos_p *from, bool patient)
 		if (gp != NULL && !rt_cas(&from->runnext, gp, (struct gos_g *)NULL))
 			gp = NULL;
 	}
+	if (gp != NULL)
+		rt_count(&pp->steals);
 	return gp;
 }

@@ -142,7 +142,7 @@ static void poll_without_waiting(struct gos_m *mp)
 /* Has `victim` not switched for some microseconds? Then what stands alone in its queue is not about to be run. */
 static bool stands_still(const struct gos_p *victim)
 {
-	uint32_t tick = rt_load_relaxed(&victim->tick);
+	uint64_t tick = rt_load_relaxed(&victim->tick);
 	for (int i = 0; i < PATIENCE_PAUSES; i++)
 		rt_pause();
 	return rt_load_relaxed(&victim->tick) == tick;

@@ -78,7 +78,7 @@ RT_INLINE void rt_execute(struct gos_m *mp, struct gos_g *gp)
 	rt_g_set(gp, GOS_RUNNABLE, GOS_RUNNING);
 	gp->m = mp;
 	rt_store_relaxed(&mp->curg, gp);
-	rt_store_relaxed(&mp->p->tick, mp->p->tick + 1);
+	rt_count(&mp->p->tick);
 	rt_store_relaxed(&gp->seq, gp->seq + 1); /* odd: who copies its stack from outside has to try again */
 	__atomic_thread_fence(__ATOMIC_RELEASE);  /* before anything is written to the stack */
 }

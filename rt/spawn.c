@@ -158,7 +158,7 @@ void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_op
 		gp->named = 1;
 	}
 	creator->last_made = gp->goid;
-	pp->live_delta++;
+	rt_count(&pp->spawns);
 	rt_g_set(gp, gp->status == GOS_DEAD ? GOS_DEAD : GOS_IDLE, GOS_RUNNABLE);
 	RT_PROBE3(g_create, gp->goid, fn, creator->goid);
 	rt_debug_event(gp, GOS_EVENT_CREATE, GOS_REASON_NONE);

@@ -137,17 +137,22 @@ struct gos_p {
 	uint32_t status; /* enum gos_p_status. Lock: sched.lock */
 	struct gos_m *m; /* who holds it; NULL while idle */
 	struct gos_p *link; /* idle list. Lock: sched.lock */
-	uint32_t tick;       /* switches made; observers and thieves read it. Owner: the P */
+	/* What is counted for observers, here and in `steals` and the like below, never goes back: rt_count. Owner: the P */
+	uint64_t tick;       /* switches made; thieves read it too */
+	uint64_t parks;      /* of goroutines that ran here */
 	int32_t ticks_left;  /* until the global queue, timers and the back are looked at. Owner: the P */
 	uint32_t turn;       /* which of them comes first next time. Owner: the P */
-	uint32_t random;     /* xorshift state. Owner: the P */
 	int64_t oldest_at;   /* coarse time at which the oldest of runq last had its turn. Owner: the P */
+	uint32_t random;     /* xorshift state. Owner: the P */
 	uint64_t goid_next, goid_end; /* batch of ids. Owner: the P */
 	struct gos_g *gfree;          /* dead Gs with a stack of the default class, newest first. Owner: the P */
 	uint32_t gfree_count;
 	uint32_t sudog_count;
 	struct gos_sudog *sudogs; /* free sudogs, by .next. Owner: the P */
-	int64_t live_delta;       /* goroutines made minus ended here; the sum over all Ps is the number that live. Owner: the P */
+	uint64_t spawns, ends;    /* goroutines made and ended here: the difference, over all Ps, is the number that live */
+	uint64_t steals;          /* times that it took goroutines from another P */
+	uint64_t preempts;        /* goroutines that were made to give way here */
+	uint64_t handoffs;        /* times that it was taken from a thread that blocked. By who takes it */
 
 	struct gos_g *runnext __attribute__((aligned(RT_CACHE_LINE))); /* made ready last: runs next. Sync: atomic, thieves may take it */
 	struct gos_runq runq;  /* new and woken Gs; the owner runs the newest first */

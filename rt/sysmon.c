@@ -29,7 +29,7 @@
 
 /* The state of each P's queues at the last look. */
 static struct {
-	uint32_t tick;
+	uint64_t tick;
 	bool waiting;
 } seen[GOS_P_MAX];
 
@@ -40,7 +40,7 @@ static bool work_is_stuck(int64_t now)
 	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
 	for (uint32_t i = 0; i < n; i++) {
 		struct gos_p *pp = gos_runtime.ps[i];
-		uint32_t tick = rt_load_relaxed(&pp->tick);
+		uint64_t tick = rt_load_relaxed(&pp->tick);
 		bool waiting = rt_runq_stealable(pp, true);
 		if (waiting && seen[i].tick == tick && seen[i].waiting)
 			stuck = true;
