@@ -54,5 +54,24 @@ RT_INLINE void rt_ready(struct gos_m *mp, struct gos_g *gp)
 	rt_wake_hint();
 }
 
+/* Commit: gp, which is whole now, goes to the back of its P's line. arg is the M that left it; it has not changed, since commits do not park. */
+void rt_yield_commit(struct gos_g *gp, void *arg);
+
+/*
+ * RUNNING -> RUNNABLE: the current goroutine of mp goes to the back of its line, and `next` runs, which is what rt_next gave; where that is NULL, g0
+ * looks around, and finds what is in this P's queues before it. Returns the M it is on when its turn has come. pc is where the user's code stands.
+ */
+RT_INLINE struct gos_m *rt_yield_to(struct gos_m *mp, struct gos_g *next, void *pc)
+{
+	struct gos_g *gp = mp->curg;
+
+	RT_PROBE1(g_yield, gp->goid);
+	gp->wait_pc = pc;
+	gp->wait_since = rt_load_relaxed(&gos_runtime.now);
+	rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
+	mp->commit = rt_yield_commit;
+	mp->commit_arg = mp;
+	return rt_switch_to(mp, gp, next);
+}
 
 #endif

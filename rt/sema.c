@@ -188,11 +188,6 @@ void rt_sema_acquire(uint32_t *addr, bool front, enum gos_reason reason, void *o
 	}
 }
 
-static void handoff_commit(struct gos_g *gp, void *arg)
-{
-	rt_runq_put_back(((struct gos_m *)arg)->p, gp);
-}
-
 void rt_sema_release(uint32_t *addr, bool handoff, void *pc)
 {
 	struct gos_m *mp = rt_m_of_goroutine();
@@ -211,19 +206,8 @@ void rt_sema_release(uint32_t *addr, bool handoff, void *pc)
 	bool handed = handoff && rt_sema_try_acquire(addr);
 	sg->success = handed;
 	rt_ready(mp, sg->g);
-	if (handed) {
-		/* He has waited long enough: run him now, in our time. */
-		struct gos_g *gp = mp->curg, *next = rt_runq_get(mp->p);
-		if (next != NULL) {
-			RT_PROBE1(g_yield, gp->goid);
-			gp->wait_pc = pc;
-			gp->wait_since = rt_load_relaxed(&gos_runtime.now);
-			rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
-			mp->commit = handoff_commit;
-			mp->commit_arg = mp;
-			rt_switch_to(mp, gp, next);
-		}
-	}
+	if (handed) /* he has waited long enough: run him now, in our time */
+		rt_yield_to(mp, rt_next(mp->p), pc);
 }
 
 void gos_sema_acquire(gos_sema *s)

@@ -163,6 +163,41 @@ GOS_TEST(sema_front_is_before_all_who_wait)
 	expect_eq(word, 0);
 }
 
+/* A release that hands over runs the waiter before the releaser goes on: which of them comes first is written here. */
+static uint32_t baton;
+static int came_first;
+
+static void take_baton(gos_waitgroup *wg)
+{
+	int nobody = 0;
+	rt_sema_acquire(&baton, false, GOS_REASON_SEMACQUIRE, &baton, NULL);
+	__atomic_compare_exchange_n(&came_first, &nobody, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	rt_sema_release(&baton, true, NULL);
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(sema_handoff_runs_the_waiter_first)
+{
+	enum { TIMES = 3000 };
+	int waiter_first = 0;
+
+	gos_procs(1); /* with more, another worker may take the releaser and be quicker */
+	for (int i = 0; i < TIMES; i++) {
+		gos_waitgroup wg = {0};
+		int nobody = 0;
+		baton = 0;
+		came_first = 0;
+		gos_waitgroup_add(&wg, 1);
+		gos_test_until_waiting(go(take_baton, &wg), "semacquire");
+		rt_sema_release(&baton, true, NULL);
+		__atomic_compare_exchange_n(&came_first, &nobody, 2, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		gos_waitgroup_wait(&wg);
+		waiter_first += came_first == 1;
+		expect_eq(baton, 1); /* given back, with nobody to hand it to */
+	}
+	expect_ge(waiter_first, TIMES * 2 / 3); /* not always: one that yields has its turn too, every so many switches */
+}
+
 static void never_released(void)
 {
 	gos_sema_acquire(&s);
