@@ -215,6 +215,12 @@ void gos_sema_acquire(gos_sema *s)
 	rt_sema_acquire(&s->units, false, GOS_REASON_SEMACQUIRE, s, __builtin_return_address(0));
 }
 
+bool gos_sema_try_acquire(gos_sema *s)
+{
+	rt_m_of_goroutine();
+	return rt_sema_try_acquire(&s->units);
+}
+
 void gos_sema_release(gos_sema *s)
 {
 	rt_sema_release(&s->units, false, __builtin_return_address(0));

@@ -24,6 +24,18 @@ GOS_TEST(sema_gives_its_units_without_waiting)
 	expect_eq(five.units, 1);
 }
 
+GOS_TEST(sema_try_acquire_does_not_wait)
+{
+	gos_sema two = GOS_SEMA(2);
+	expect(gos_sema_try_acquire(&two));
+	expect(gos_sema_try_acquire(&two));
+	expect(!gos_sema_try_acquire(&two));
+	expect_eq(two.units, 0);
+	gos_sema_release(&two);
+	expect(gos_sema_try_acquire(&two));
+	expect(!gos_sema_try_acquire(&two));
+}
+
 GOS_TEST(sema_waiters_are_served_first_come_first_served)
 {
 	gos_waitgroup wg = {0};
