@@ -4,13 +4,11 @@
  *
  * The calling thread does not run goroutines: it waits for the app's value, so that it can return it whatever the workers are doing.
  */
-#include <errno.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../asm/switch.h"
+#include "config.h"
 #include "crash.h"
 #include "exit.h"
 #include "schedule.h"
@@ -36,34 +34,18 @@ static void run_app(int (*app)(int, char **), int argc, char **argv)
 	rt_note_sleep(&never, -1);
 }
 
-static uint32_t procs_from_environment(void)
-{
-	cpu_set_t set;
-	uint32_t cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
-	const char *text = getenv("GOSMAXPROCS");
-	if (text == NULL || *text == '\0')
-		return cpus;
-	char *end;
-	errno = 0;
-	long n = strtol(text, &end, 10);
-	if (*end != '\0' || errno != 0 || n < 1) {
-		fprintf(stderr, "gossamer: GOSMAXPROCS=%s is not a number from 1 to %d; using %u\n", text, GOS_P_MAX, cpus);
-		return cpus;
-	}
-	return n > GOS_P_MAX ? GOS_P_MAX : (uint32_t)n;
-}
-
 int gos_run(int (*app)(int argc, char **argv), int argc, char **argv)
 {
 	uint32_t fresh = 0;
 	if (!__atomic_compare_exchange_n(&gos_runtime.state, &fresh, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		rt_throw("gos_run was called a second time");
 
+	rt_config_read(GOS_P_MAX);
 	rt_clock_refresh();
 	gos_runtime.ms = rt_map(GOS_M_MAX * sizeof(struct gos_m *), "the table of Ms");
 	gos_runtime.ps = rt_map(GOS_P_MAX * sizeof(struct gos_p *), "the table of Ps");
 	rt_crash_init();
-	rt_procs_set(procs_from_environment());
+	rt_procs_set(rt_config.procs);
 	rt_sysmon_start();
 
 	/* Goroutine 1 is made by this thread in the place of an M, for as long as that takes. */

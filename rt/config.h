@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.h - what the environment says, read once when the runtime begins. Floor 0.
+ *
+ * GOSMAXPROCS, and the words of GOSDEBUG=word=number,word=number. GOSTRACEBACK is looked at by rt_crash_level, which may be needed before gos_run;
+ * here it is only checked. A mistake in any of them is named on stderr, and what it concerns stays as it was: it never ends the program.
+ */
+#ifndef RT_CONFIG_H
+#define RT_CONFIG_H
+
+#include <stdint.h>
+
+/* A new word is a line here and one in config.c's table. Written by rt_config_read, before any thread of ours begins. */
+struct rt_config {
+	uint32_t procs;      /* GOSMAXPROCS, else the number of CPUs that the process may use */
+	int64_t schedtrace;  /* milliseconds from one line about the scheduler to the next; 0: none. stats.c */
+	int64_t scheddetail; /* 1: with a line for each P, M and goroutine */
+};
+extern struct rt_config rt_config;
+
+/* From gos_run. At most procs_max Ps can be. */
+void rt_config_read(uint32_t procs_max);
+
+#endif
