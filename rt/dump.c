@@ -257,6 +257,20 @@ static void put_chan(struct printer *p, const void *address, bool details)
 	put(p, ")");
 }
 
+/* " held by goroutine 7", or nothing when nobody does. */
+static void put_holder(struct printer *p, const char *how, uint64_t goid, bool details)
+{
+	if (goid == 0)
+		return;
+	put(p, how);
+	if (details) {
+		put_goid(p, goid);
+	} else {
+		put(p, "goroutine ");
+		put_number(p, goid, 10);
+	}
+}
+
 /* What gp waits on. prefix comes before each, if there is anything. */
 static void put_objects(struct printer *p, const struct gos_g *gp, const char *prefix, bool details)
 {
@@ -296,14 +310,17 @@ static void put_objects(struct printer *p, const struct gos_g *gp, const char *p
 	put_address(p, gp->wait_obj);
 	if (object == OBJECT_MUTEX) {
 		gos_mutex m;
-		if (rt_peek(&m, at, sizeof m) == sizeof m && m.owner != 0) {
+		if (rt_peek(&m, at, sizeof m) == sizeof m)
+			put_holder(p, " held by ", m.owner, details);
+	} else if (object == OBJECT_RWMUTEX) {
+		gos_rwmutex rw;
+		if (rt_peek(&rw, at, sizeof rw) != sizeof rw)
+			return;
+		put_holder(p, " held by ", rw.owner, details);
+		if (rw.owner == 0 && rw.leaving > 0) {
 			put(p, " held by ");
-			if (details) {
-				put_goid(p, m.owner);
-			} else {
-				put(p, "goroutine ");
-				put_number(p, m.owner, 10);
-			}
+			put_number(p, (uint64_t)rw.leaving, 10);
+			put(p, rw.leaving == 1 ? " reader" : " readers");
 		}
 	}
 }

@@ -7,11 +7,11 @@
  * for more than a millisecond switches to starving mode: the lock is handed from the unlocker to the first waiter and newcomers queue up.
  * owner is written by the holder only: after it has the lock, and before it lets go.
  */
-#include "gossamer.h"
-#include "schedule.h"
+#include "mutex.h"
+
 #include "sema.h"
 
-enum { LOCKED = 1, WOKEN = 2, STARVING = 4, WAITER = 8 };
+enum { LOCKED = RT_MUTEX_LOCKED, WOKEN = RT_MUTEX_WOKEN, STARVING = RT_MUTEX_STARVING, WAITER = RT_MUTEX_WAITER };
 
 #define STARVATION_NS 1000000
 #define SPINS 4
@@ -24,7 +24,7 @@ static bool may_spin(struct gos_p *pp, int spun)
 	       rt_load_relaxed(&rt_sched.nprocs) - rt_load_relaxed(&rt_sched.idle_p_count) > 1 && !rt_runq_stealable(pp, true);
 }
 
-static RT_NOINLINE void lock_slow(gos_mutex *m, void *pc)
+RT_NOINLINE void rt_mutex_lock_slow(gos_mutex *m, enum gos_reason reason, void *object, void *pc)
 {
 	int64_t waiting_since = 0;
 	bool starving = false, awoke = false;
@@ -62,7 +62,7 @@ static RT_NOINLINE void lock_slow(gos_mutex *m, void *pc)
 		bool front = waiting_since != 0;
 		if (waiting_since == 0)
 			waiting_since = rt_load_relaxed(&gos_runtime.now);
-		rt_sema_acquire(&m->sema, front, GOS_REASON_MUTEX_LOCK, m, pc);
+		rt_sema_acquire(&m->sema, front, reason, object, pc);
 		starving = starving || rt_load_relaxed(&gos_runtime.now) - waiting_since > STARVATION_NS;
 		old = rt_load_relaxed(&m->state);
 		if (old & STARVING) {
@@ -80,25 +80,7 @@ static RT_NOINLINE void lock_slow(gos_mutex *m, void *pc)
 	}
 }
 
-void gos_mutex_lock(gos_mutex *m)
-{
-	struct gos_g *gp = rt_m_of_goroutine()->curg;
-	if (!rt_likely(rt_cas(&m->state, 0u, (uint32_t)LOCKED)))
-		lock_slow(m, __builtin_return_address(0));
-	rt_store_relaxed(&m->owner, gp->goid);
-}
-
-bool gos_mutex_try_lock(gos_mutex *m)
-{
-	struct gos_g *gp = rt_m_of_goroutine()->curg;
-	uint32_t old = rt_load_relaxed(&m->state);
-	if ((old & (LOCKED | STARVING)) || !rt_cas(&m->state, old, old | LOCKED))
-		return false;
-	rt_store_relaxed(&m->owner, gp->goid);
-	return true;
-}
-
-static RT_NOINLINE void unlock_slow(gos_mutex *m, uint32_t new, void *pc)
+RT_NOINLINE void rt_mutex_unlock_slow(gos_mutex *m, uint32_t new, void *pc)
 {
 	if (!((new + LOCKED) & LOCKED)) {
 		rt_add_fetch(&m->state, (uint32_t)LOCKED);
@@ -118,11 +100,26 @@ static RT_NOINLINE void unlock_slow(gos_mutex *m, uint32_t new, void *pc)
 	}
 }
 
+/* rt_mutex_lock and rt_mutex_unlock written out: their pc would be loaded where it is not needed. */
+
+void gos_mutex_lock(gos_mutex *m)
+{
+	struct gos_g *gp = rt_m_of_goroutine()->curg;
+	if (!rt_likely(rt_cas(&m->state, 0u, (uint32_t)LOCKED)))
+		rt_mutex_lock_slow(m, GOS_REASON_MUTEX_LOCK, m, __builtin_return_address(0));
+	rt_store_relaxed(&m->owner, gp->goid);
+}
+
+bool gos_mutex_try_lock(gos_mutex *m)
+{
+	return rt_mutex_try_lock(m);
+}
+
 void gos_mutex_unlock(gos_mutex *m)
 {
 	rt_m_of_goroutine();
 	rt_store_relaxed(&m->owner, (uint64_t)0);
 	uint32_t new = rt_add_fetch(&m->state, (uint32_t)-LOCKED);
 	if (rt_unlikely(new != 0))
-		unlock_slow(m, new, __builtin_return_address(0));
+		rt_mutex_unlock_slow(m, new, __builtin_return_address(0));
 }
