@@ -25,6 +25,7 @@ static const struct {
 	{"leaves_the_process", false, {":E:", "Early exit"}},
 	{"is_killed", false, {":E:", "signal 9"}},
 	{"panics", false, {"panic: with 5", ":E:"}},
+	{"loses_a_wake_up", false, {"a wake-up is lost: goroutine 2 [chan receive] waits on a channel, but stands in no queue of it", "goroutine 2 [chan receive", ":F:"}},
 };
 
 PLAIN_TEST_WITHIN(failing_tests_fail, 60)

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "chan.h"
 #include "gos_test.h"
+#include "lost.h"
 
 GOS_TEST(passes)
 {
@@ -93,4 +95,22 @@ GOS_TEST(is_killed)
 GOS_TEST(panics)
 {
 	gos_panic("with %d", 5);
+}
+
+static void waits(gos_chan *c)
+{
+	gos_chan_recv(c, NULL);
+}
+
+/* Who took the receiver off the queue does not make it ready. */
+GOS_TEST(loses_a_wake_up)
+{
+	gos_chan *c = gos_chan_make(char, 0);
+	gos_test_until_waiting(go(waits, c), "chan receive");
+	rt_lock(&c->lock, RT_RANK_CHAN);
+	rt_waitq_take(&c->recvq);
+	rt_unlock(&c->lock);
+	lost_start(&(struct lost_options){.period_ms = 100});
+	for (;;)
+		gos_sleep(10 * GOS_MS);
 }
