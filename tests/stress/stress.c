@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* stress.c - the frame of the stress run, and its subjects of goroutines as such: births, deaths, sleeps, Ps. */
+/* stress.c - the frame of the stress run, and its subjects of goroutines as such: births, deaths, Ps. */
 #include "stress.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "lost.h"
 
 int stress_stop;
 
@@ -31,6 +30,18 @@ __attribute__((constructor)) static void choose_seed(void)
 	fprintf(stderr, "stress: seed %s\n", getenv("GOS_TEST_SEED"));
 }
 
+bool stress_chosen(const char *name)
+{
+	const char *list = getenv("GOS_STRESS");
+	size_t length = strlen(name);
+	if (list == NULL || *list == '\0')
+		return true;
+	for (const char *at = list; (at = strstr(at, name)) != NULL; at += length)
+		if ((at == list || at[-1] == ',') && (at[length] == ',' || at[length] == '\0'))
+			return true;
+	return false;
+}
+
 int64_t stress_duration(void)
 {
 	const char *text = getenv("GOS_STRESS_SECONDS");
@@ -38,39 +49,28 @@ int64_t stress_duration(void)
 	return (int64_t)(seconds * 1e9);
 }
 
-/* A thread of its own: it must see what happens when no goroutine runs any more. */
-static void *watch(void *arg)
+/* Asked by tests/support/lost.c at each of its looks, once a second. */
+static bool stands_still(char *text, size_t size)
 {
 	static uint64_t seen[STRESS_WORKERS];
 	static int still[STRESS_WORKERS];
-	(void)arg;
-	for (;;) {
-		sleep(1);
-		int n = __atomic_load_n(&worker_count, __ATOMIC_ACQUIRE);
-		for (int i = 0; i < n; i++) {
-			uint64_t steps = __atomic_load_n(&workers[i].steps, __ATOMIC_RELAXED);
-			bool moved = steps != seen[i] || !__atomic_load_n(&workers[i].busy, __ATOMIC_RELAXED);
-			seen[i] = steps;
-			still[i] = moved ? 0 : still[i] + 1;
-			if (still[i] < STRESS_STALL)
-				continue;
-			fprintf(stderr, "worker %d of %d stands still after %llu steps; all goroutines:\n", i, n, (unsigned long long)steps);
-			gos_stack_dump(2);
-			gos_test_failed(__FILE__, __LINE__, "no worker stands still", NULL, 0, 0);
-		}
+	int n = __atomic_load_n(&worker_count, __ATOMIC_ACQUIRE);
+	for (int i = 0; i < n; i++) {
+		uint64_t steps = __atomic_load_n(&workers[i].steps, __ATOMIC_RELAXED);
+		bool moved = steps != seen[i] || !__atomic_load_n(&workers[i].busy, __ATOMIC_RELAXED);
+		seen[i] = steps;
+		still[i] = moved ? 0 : still[i] + 1;
+		if (still[i] < STRESS_STALL)
+			continue;
+		snprintf(text, size, "worker %d of %d stands still after %llu steps", i, n, (unsigned long long)steps);
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
 void stress_begin(void)
 {
-	pthread_t thread;
-	sigset_t all, old;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	expect_eq(pthread_create(&thread, NULL, watch, NULL), 0);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_detach(thread);
+	lost_start(&(struct lost_options){.also = stands_still});
 }
 
 void stress_run(void)
@@ -79,6 +79,17 @@ void stress_run(void)
 	for (int64_t until = gos_now() + stress_duration(); gos_now() < until;)
 		gos_sleep(10 * GOS_MS);
 	__atomic_store_n(&stress_stop, 1, __ATOMIC_RELEASE);
+}
+
+void stress_crowd(int n, void (*worker)(uint64_t random), bool changing_procs)
+{
+	stress_begin();
+	if (changing_procs)
+		stress_change_procs();
+	for (int i = 0; i < n; i++)
+		go(worker, gos_test_seed() + (uint64_t)i);
+	stress_run();
+	stress_end();
 }
 
 void stress_end(void)
@@ -128,6 +139,27 @@ void stress_disturb(uint64_t *random)
 	}
 }
 
+/* ---- Ps that come and go ---- */
+
+static void change_procs(uint64_t random)
+{
+	int worker = stress_enter();
+	int before = gos_procs(0);
+	while (!stress_stopped()) {
+		gos_procs(1 + (int)(gos_test_random(&random) % 9));
+		stress_disturb(&random);
+		stress_step(worker);
+		gos_sleep((int64_t)(gos_test_random(&random) % 500000));
+	}
+	gos_procs(before);
+	stress_leave(worker);
+}
+
+void stress_change_procs(void)
+{
+	go(change_procs, ~gos_test_seed());
+}
+
 /* ---- births and deaths ---- */
 
 static int64_t born, died;
@@ -166,96 +198,13 @@ static void breeder(uint64_t random)
 	stress_leave(worker);
 }
 
-STRESS_TEST(births_and_deaths)
+static void births_and_deaths(bool changing_procs)
 {
-	stress_begin();
-	for (uint64_t i = 0; i < 12; i++)
-		go(breeder, gos_test_seed() + i);
-	stress_run();
-	stress_end();
+	stress_crowd(12, breeder, changing_procs);
 	expect_eq(born, died);
 	gos_test_until_num(1);
 	expect_eq(gos_num_goroutines(), 1);
 }
 
-/* The same while the number of Ps changes. */
-static void change_procs(uint64_t random)
-{
-	int worker = stress_enter();
-	while (!stress_stopped()) {
-		gos_procs(1 + (int)(gos_test_random(&random) % 9));
-		stress_disturb(&random);
-		stress_step(worker);
-		gos_sleep((int64_t)(gos_test_random(&random) % 500000));
-	}
-	stress_leave(worker);
-}
-
-STRESS_TEST(births_and_deaths_under_changing_procs)
-{
-	stress_begin();
-	go(change_procs, gos_test_seed());
-	for (uint64_t i = 0; i < 12; i++)
-		go(breeder, gos_test_seed() + i);
-	stress_run();
-	stress_end();
-	expect_eq(born, died);
-	gos_test_until_num(1);
-	expect_eq(gos_num_goroutines(), 1);
-}
-
-/* ---- sleeps and timers ---- */
-
-static void sleeper(uint64_t random)
-{
-	int worker = stress_enter();
-	while (!stress_stopped()) {
-		int64_t ns = (int64_t)(gos_test_random(&random) % 300000), start = gos_now();
-		switch (gos_test_random(&random) % 4) {
-		case 0:
-		case 1:
-			gos_sleep(ns);
-			expect_ge(gos_now() - start, ns);
-			break;
-		case 2: { /* wait for it */
-			gos_chan *c = gos_after(ns);
-			int64_t then;
-			expect(gos_chan_recv(c, &then));
-			expect_ge(then - start, ns);
-			gos_chan_free(c);
-			break;
-		}
-		case 3: { /* or not: give it up before, at, or after its time */
-			gos_chan *c = gos_after(ns);
-			int64_t patience = (int64_t)(gos_test_random(&random) % 300000);
-			gos_sleep(patience);
-			int64_t then;
-			if (gos_chan_try_recv(c, &then, NULL))
-				expect_ge(then - start, ns);
-			gos_chan_free(c);
-			break;
-		}
-		}
-		stress_step(worker);
-	}
-	stress_leave(worker);
-}
-
-STRESS_TEST(timers)
-{
-	stress_begin();
-	for (uint64_t i = 0; i < 60; i++)
-		go(sleeper, gos_test_seed() + i);
-	stress_run();
-	stress_end();
-}
-
-STRESS_TEST(timers_under_changing_procs)
-{
-	stress_begin();
-	go(change_procs, gos_test_seed());
-	for (uint64_t i = 0; i < 60; i++)
-		go(sleeper, gos_test_seed() + i);
-	stress_run();
-	stress_end();
-}
+STRESS_TEST(births_and_deaths_of_goroutines) { births_and_deaths(false); }
+STRESS_TEST(births_and_deaths_under_changing_procs) { births_and_deaths(true); }

@@ -239,11 +239,5 @@ static void host(uint64_t random)
 	stress_leave(worker);
 }
 
-STRESS_TEST(channels_that_come_and_go)
-{
-	stress_begin();
-	for (uint64_t i = 0; i < 16; i++)
-		go(host, gos_test_seed() + i);
-	stress_run();
-	stress_end();
-}
+STRESS_TEST(channels_that_come_and_go) { stress_crowd(16, host, false); }
+STRESS_TEST(channels_that_come_and_go_under_changing_procs) { stress_crowd(16, host, true); }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -77,14 +78,7 @@ static void transfers(uint64_t random)
 	stress_leave(worker);
 }
 
-STRESS_TEST(transfers_over_socket_pairs)
-{
-	stress_begin();
-	for (uint64_t i = 0; i < 24; i++)
-		go(transfers, gos_test_seed() + i);
-	stress_run();
-	stress_end();
-}
+STRESS_TEST(transfers_over_socket_pairs) { stress_crowd(24, transfers, false); }
 
 /* ---- connections: dialled, used, closed; the server's side, too ---- */
 
@@ -142,25 +136,101 @@ static void client(uint64_t random)
 	stress_leave(worker);
 }
 
-STRESS_TEST(connections)
+/* Its address is in `address` then. */
+static int listen_here(void)
 {
 	struct sockaddr_in a;
 	socklen_t size = sizeof a;
-	stress_begin();
 	int listener = gos_listen_tcp("127.0.0.1:0");
 	expect_ge(listener, 0);
 	getsockname(listener, (struct sockaddr *)&a, &size);
 	snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(a.sin_port));
-	uint64_t accepting = go(accept_all, listener);
-	for (uint64_t i = 0; i < 24; i++)
-		go(client, gos_test_seed() + i);
-	stress_run();
-	stress_end();
+	return listener;
+}
+
+/* Once all clients have ended. */
+static void close_listener(int listener, uint64_t accepting)
+{
 	gos_test_until_num(2);
 	gos_test_until_waiting(accepting, "IO wait");
 	gos_close(listener);
 	gos_test_until_num(1);
 	expect_eq(served, asked);
+}
+
+STRESS_TEST(connections)
+{
+	int listener = listen_here();
+	uint64_t accepting = go(accept_all, listener);
+	stress_crowd(24, client, false);
+	close_listener(listener, accepting);
+}
+
+/* ---- thousands of connections at once, each used now and then ---- */
+
+enum { CROWD = 10000 / GOS_TEST_SLOW, DIALLING = 200 }; /* so many at a time: more than the listener's queue holds would have to be sent again */
+static gos_sema may_dial = GOS_SEMA(DIALLING);
+static int crowd, crowd_connected;
+
+/* What the limit on descriptors allows: both ends are this process's. */
+static int crowd_allowed(void)
+{
+	enum { OTHERS = 100 };
+	struct rlimit limit;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	expect_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_cur >= 2 * CROWD + OTHERS)
+		return CROWD;
+	int n = (int)(limit.rlim_cur - OTHERS) / 2;
+	fprintf(stderr, "stress: %d connections, not %d: the hard limit is %llu descriptors\n", n, CROWD, (unsigned long long)limit.rlim_cur);
+	return n;
+}
+
+static void one_of_a_crowd(uint64_t random)
+{
+	int worker = stress_enter();
+	gos_sema_acquire(&may_dial);
+	int fd = gos_dial_tcp(address, 0);
+	gos_sema_release(&may_dial);
+	expect_ge(fd, 0);
+	__atomic_add_fetch(&crowd_connected, 1, __ATOMIC_RELAXED);
+	stress_step(worker);
+	while (!stress_stopped()) {
+		unsigned char out[200], in[200];
+		uint64_t seed = gos_test_random(&random);
+		size_t size = 1 + seed % sizeof out;
+		for (size_t i = 0; i < size; i++)
+			out[i] = byte_at(seed, i);
+		expect_eq(gos_write(fd, out, size), size);
+		for (size_t done = 0; done < size;) {
+			ssize_t n = gos_read(fd, in + done, size - done);
+			expect_gt(n, 0);
+			done += (size_t)n;
+		}
+		expect(memcmp(in, out, size) == 0);
+		__atomic_add_fetch(&asked, (int64_t)size, __ATOMIC_RELAXED);
+		stress_step(worker);
+		gos_sleep((int64_t)(gos_test_random(&random) % (2 * GOS_S)));
+	}
+	expect_eq(gos_close(fd), 0);
+	stress_leave(worker);
+}
+
+STRESS_TEST(ten_thousand_connections_under_changing_procs)
+{
+	stress_begin();
+	crowd = crowd_allowed();
+	int listener = listen_here();
+	uint64_t accepting = go(accept_all, listener);
+	stress_change_procs();
+	for (int i = 0; i < crowd; i++)
+		go(one_of_a_crowd, gos_test_seed() + (uint64_t)i);
+	while (__atomic_load_n(&crowd_connected, __ATOMIC_RELAXED) < crowd)
+		gos_sleep(10 * GOS_MS);
+	stress_run();
+	stress_end();
+	close_listener(listener, accepting);
 }
 
 /* ---- close at any moment: who waits is told, whoever gets the number next is not disturbed ---- */
@@ -225,14 +295,7 @@ static void closer(uint64_t random)
 	stress_leave(worker);
 }
 
-STRESS_TEST(descriptors_that_are_shut_down_at_any_moment)
-{
-	stress_begin();
-	for (uint64_t i = 0; i < 16; i++)
-		go(closer, gos_test_seed() + i);
-	stress_run();
-	stress_end();
-}
+STRESS_TEST(descriptors_that_are_shut_down_at_any_moment) { stress_crowd(16, closer, false); }
 
 /* One at a time, so that nobody else gets the number: now with a real close. */
 STRESS_TEST(descriptors_that_are_closed_at_any_moment)

@@ -83,11 +83,7 @@ static void locker(uint64_t random)
 
 STRESS_TEST(mutexes)
 {
-	stress_begin();
-	for (uint64_t i = 0; i < LOCKERS; i++)
-		go(locker, gos_test_seed() + i);
-	stress_run();
-	stress_end();
+	stress_crowd(LOCKERS, locker, false);
 	int64_t sum = 0;
 	for (int i = 0; i < LOCKS; i++) {
 		sum += locked[i].a;
@@ -140,11 +136,4 @@ static void foreman(uint64_t random)
 	stress_leave(worker);
 }
 
-STRESS_TEST(waitgroups)
-{
-	stress_begin();
-	for (uint64_t i = 0; i < 20; i++)
-		go(foreman, gos_test_seed() + i);
-	stress_run();
-	stress_end();
-}
+STRESS_TEST(waitgroups) { stress_crowd(20, foreman, false); }
