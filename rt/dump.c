@@ -322,6 +322,10 @@ static void put_objects(struct printer *p, const struct gos_g *gp, const char *p
 			put_number(p, (uint64_t)rw.leaving, 10);
 			put(p, rw.leaving == 1 ? " reader" : " readers");
 		}
+	} else if (object == OBJECT_ONCE) {
+		gos_once once;
+		if (rt_peek(&once, at, sizeof once) == sizeof once)
+			put_holder(p, " run by ", once.mutex.owner, details);
 	}
 }
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Goal: the rules of rt/once.c: once, and nobody goes on before it has been done. Method: black box, but for done and mutex. */
+#include "gos_test.h"
+
+static gos_once once;
+static int calls, finished;
+static gos_sema may_end;
+
+static void count(void *arg)
+{
+	int *n = arg;
+	++*n;
+}
+
+static void expect_done(void)
+{
+	expect_eq(once.done, 1);
+	expect_eq(once.mutex.state, 0);
+	expect_eq(once.mutex.owner, 0);
+}
+
+GOS_TEST(once_calls_once)
+{
+	int other = 0;
+	gos_once_do(&once, count, &calls);
+	gos_once_do(&once, count, &calls);
+	gos_once_do(&once, count, &other); /* with what it is called does not matter */
+	expect_eq(calls, 1);
+	expect_eq(other, 0);
+	expect_done();
+}
+
+static void do_it(gos_waitgroup *wg)
+{
+	gos_once_do(&once, count, &calls);
+	expect_eq(calls, 1);
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(once_calls_once_for_many)
+{
+	for (int round = 0; round < 200; round++) {
+		gos_waitgroup wg = {0};
+		once = (gos_once){0};
+		calls = 0;
+		gos_waitgroup_add(&wg, 50);
+		for (int i = 0; i < 50; i++)
+			go(do_it, &wg);
+		gos_waitgroup_wait(&wg);
+		expect_eq(calls, 1);
+		expect_done();
+	}
+}
+
+static void slow(void *arg)
+{
+	(void)arg;
+	calls++;
+	gos_sema_acquire(&may_end);
+	finished = 1;
+}
+
+static void do_slow(gos_waitgroup *wg)
+{
+	gos_once_do(&once, slow, NULL);
+	expect_eq(finished, 1);
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(once_who_comes_meanwhile_waits_until_it_is_done)
+{
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 20);
+	uint64_t caller = go(do_slow, &wg);
+	gos_test_until_waiting(caller, "semacquire"); /* in slow */
+	for (int i = 1; i < 20; i++)
+		go(do_slow, &wg);
+	gos_test_until_n_waiting(19, "sync.Once.Do");
+	expect_eq(__atomic_load_n(&once.done, __ATOMIC_ACQUIRE), 0);
+	expect_eq(__atomic_load_n(&once.mutex.owner, __ATOMIC_ACQUIRE), caller);
+	gos_sema_release(&may_end);
+	gos_waitgroup_wait(&wg);
+	expect_eq(calls, 1);
+	expect_done();
+}
+
+/* One may do another, and a third that somebody else does. */
+static gos_once inner;
+
+static void outer(void *arg)
+{
+	gos_once_do(&inner, count, arg);
+	++*(int *)arg;
+}
+
+GOS_TEST(once_may_do_another)
+{
+	gos_once_do(&once, outer, &calls);
+	gos_once_do(&inner, count, &calls);
+	expect_eq(calls, 2);
+	expect_done();
+}
+
+/* ---- deaths ---- */
+
+static void again(void *arg)
+{
+	gos_once_do(&once, again, arg);
+}
+
+static void recursive(void)
+{
+	gos_once_do(&once, again, NULL);
+}
+
+static void never_ends(void)
+{
+	static gos_waitgroup wg;
+	gos_waitgroup_add(&wg, 1);
+	gos_test_until_waiting(go(do_slow, &wg), "semacquire");
+	gos_once_do(&once, slow, NULL);
+}
+
+static const struct gos_death deaths[] = {
+	{"recursive", recursive, 2, {"panic: gos_once_do called by the function that it calls", "goroutine 1 [running]:", "gos_once_do", "again", "recursive"}},
+	{"never_ends", never_ends, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Once.Do, once 0x", "run by goroutine 2]:", "gos_once_do", "never_ends", "goroutine 2 [semacquire"}},
+};
+GOS_DEATHS(deaths)
