@@ -26,6 +26,7 @@
 #define OLD_BATCH 32            /* at most so many at a time */
 #define WAKE_BACKOFF_MIN 1000000 /* ns */
 #define WAKE_BACKOFF_MAX 8000000
+#define TIMER_GRAIN 50000 /* ns: what the kernel lets any sleep be late by; see wait_in_netpoller */
 
 RT_NOINLINE void rt_not_a_goroutine(void)
 {
@@ -262,6 +263,14 @@ static bool something_to_wait_for(void)
 	return rt_netpoll_waiters() != 0 || rt_timers_first_of_all() != INT64_MAX;
 }
 
+static bool more_than_one_timer(void)
+{
+	uint32_t timers = 0, n = rt_load_acquire(&gos_runtime.pcount);
+	for (uint32_t i = 0; i < n; i++)
+		timers += rt_load_relaxed(&gos_runtime.ps[i]->timers_count);
+	return timers > 1;
+}
+
 /* Step 6, the netpoller. True when mp has a P again. */
 static bool wait_in_netpoller(struct gos_m *mp)
 {
@@ -297,9 +306,14 @@ static bool wait_in_netpoller(struct gos_m *mp)
 			return false;
 	}
 
-	int64_t now = rt_now(), wait = -1;
-	if (until != INT64_MAX)
-		wait = until > now ? until - now : 0;
+	/* Each return from here costs as much as ten sleeps. Where timers are so dense that this worker has only just come back from waiting for one, it lets some
+	 * more of them come due; a timer that is alone is waited for exactly. (Go's waits are never shorter than a millisecond.) */
+	int64_t now = rt_now(), wait = -1, grain = 0;
+	if (until != INT64_MAX) {
+		if (now - rt_load_relaxed(&rt_sched.last_poll) < TIMER_GRAIN && more_than_one_timer())
+			grain = TIMER_GRAIN;
+		wait = until - now > grain ? until - now : grain;
+	}
 	struct gos_g *list = rt_netpoll(wait);
 	rt_store_relaxed(&rt_sched.last_poll, rt_clock_refresh());
 	rt_store_relaxed(&rt_sched.poll_until, (int64_t)0);

@@ -14,15 +14,9 @@
 #include "throw.h"
 #include "timers.h"
 
-static struct gos_g *wake_sleeper(void *arg)
-{
-	return arg;
-}
-
 static void sleep_commit(struct gos_g *gp, void *arg)
 {
-	(void)gp;
-	rt_timer_add(rt_tls_m->p, arg);
+	rt_timer_add_sleeper(rt_tls_m->p, ((struct rt_timer *)arg)->when, gp);
 }
 
 static int64_t time_after(int64_t ns)
@@ -36,7 +30,7 @@ void gos_sleep(int64_t ns)
 	struct gos_m *mp = rt_m_of_goroutine();
 	if (ns <= 0)
 		return;
-	struct rt_timer t = {.when = time_after(ns), .fn = wake_sleeper, .arg = mp->curg};
+	struct rt_timer t = {.when = time_after(ns)}; /* debuggers find it by wait_obj */
 	rt_park(mp, NULL, sleep_commit, &t, GOS_REASON_SLEEP, &t, __builtin_return_address(0));
 }
 

@@ -78,11 +78,12 @@ struct gos_sudog {
 	bool success;               /* woken by a value, not by close */
 };
 
+/* What timers.c runs; what a program calls a timer is struct gos_timer, in timer.c. */
 struct rt_timer {
 	int64_t when;                   /* CLOCK_MONOTONIC, ns */
-	struct gos_g *(*fn)(void *arg); /* called under no lock when due; returns a G to make ready, or NULL */
+	struct gos_g *(*fn)(void *arg); /* called under no lock when due, on g0 with a P; returns a G to make ready, or NULL */
 	void *arg;
-	struct gos_p *p;    /* whose heap it is in; NULL: in none. Lock: that P's timers lock */
+	struct gos_p *p;    /* whose heap it is in; NULL: in none. Sync: atomic; written under that P's timers lock */
 	uint32_t heap_index;
 };
 
@@ -159,7 +160,7 @@ struct gos_p {
 	struct gos_runq backq; /* Gs that yielded; the owner runs the oldest first, when runq is empty or its turn has come */
 
 	struct rt_lock timers_lock __attribute__((aligned(RT_CACHE_LINE)));
-	uint32_t timers_count, timers_capacity;
+	uint32_t timers_count, timers_capacity; /* Lock: timers_lock; the count is read without it */
 	struct rt_timer_slot *timers; /* 4-ary heap. Lock: timers_lock */
 	int64_t timer_first;          /* when of timers[0], INT64_MAX if none. Sync: atomic, written under timers_lock */
 };

@@ -2,8 +2,11 @@
 /*
  * timers.c - each P's timers, in a 4-ary heap. Floor 2.
  *
- * Always true, under timers_lock: heap[i].when >= heap[(i - 1) / 4].when; heap[i].timer->heap_index == i; timer_first is heap[0].when.
+ * Always true, under timers_lock: heap[i].when >= heap[(i - 1) / 4].when; the timer in heap[i] has heap_index i; timer_first is heap[0].when.
  * Four children to a node halve the depth of a binary heap and keep siblings on one cache line, as Go's timer heap does.
+ *
+ * Go takes a stopped timer out of its heap later, when it comes to the top or when there are too many of them. Here it goes at once: the record may be on
+ * a stack that is about to be left, and a program whose timers are all stopped is known to be dead.
  */
 #include "timers.h"
 
@@ -14,6 +17,7 @@
 #include "throw.h"
 
 #define FIRST_CAPACITY 64 /* timers; doubled as needed */
+#define RUN_BATCH 64       /* due timers taken out by one hold of the lock */
 #define MOVING ((struct gos_p *)1) /* in t->p: between two heaps */
 
 void rt_timers_init(struct gos_p *pp)
@@ -24,7 +28,8 @@ void rt_timers_init(struct gos_p *pp)
 static void place(struct gos_p *pp, uint32_t i, struct rt_timer_slot slot)
 {
 	pp->timers[i] = slot;
-	slot.timer->heap_index = i;
+	if (!(slot.what & RT_SLEEPER))
+		((struct rt_timer *)slot.what)->heap_index = i;
 }
 
 static void sift_up(struct gos_p *pp, uint32_t i, struct rt_timer_slot slot)
@@ -77,18 +82,24 @@ static void grow(struct gos_p *pp)
 	pp->timers_capacity = (uint32_t)(2 * from / slot);
 }
 
-static void insert(struct gos_p *pp, struct rt_timer *t)
+/* True when it is the first. Lock: pp's timers. */
+static bool insert(struct gos_p *pp, struct rt_timer_slot slot)
 {
 	if (pp->timers_count == pp->timers_capacity)
 		grow(pp);
-	sift_up(pp, pp->timers_count++, (struct rt_timer_slot){t->when, t});
-	rt_store_release(&t->p, pp); /* rt_timer_stop finds the heap by it */
+	rt_store_relaxed(&pp->timers_count, pp->timers_count + 1);
+	sift_up(pp, pp->timers_count - 1, slot);
+	if (pp->timers[0].what != slot.what)
+		return false;
+	publish_first(pp);
+	return true;
 }
 
 static void removed(struct gos_p *pp, uint32_t i)
 {
-	struct rt_timer_slot last = pp->timers[--pp->timers_count];
-	pp->timers[pp->timers_count] = (struct rt_timer_slot){0, NULL};
+	struct rt_timer_slot last = pp->timers[pp->timers_count - 1];
+	rt_store_relaxed(&pp->timers_count, pp->timers_count - 1);
+	pp->timers[pp->timers_count] = (struct rt_timer_slot){0, 0};
 	if (i == pp->timers_count)
 		return;
 	if (i > 0 && pp->timers[(i - 1) / 4].when > last.when)
@@ -97,11 +108,19 @@ static void removed(struct gos_p *pp, uint32_t i)
 		sift_down(pp, i, last);
 }
 
-void rt_timer_add(struct gos_p *pp, struct rt_timer *t)
+bool rt_timer_add(struct gos_p *pp, struct rt_timer *t)
 {
 	rt_lock(&pp->timers_lock, RT_RANK_TIMERS);
-	insert(pp, t);
-	publish_first(pp);
+	bool first = insert(pp, (struct rt_timer_slot){t->when, (uintptr_t)t});
+	rt_store_release(&t->p, pp); /* rt_timer_stop finds the heap by it */
+	rt_unlock(&pp->timers_lock);
+	return first;
+}
+
+void rt_timer_add_sleeper(struct gos_p *pp, int64_t when, struct gos_g *gp)
+{
+	rt_lock(&pp->timers_lock, RT_RANK_TIMERS);
+	insert(pp, (struct rt_timer_slot){when, (uintptr_t)gp | RT_SLEEPER});
 	rt_unlock(&pp->timers_lock);
 }
 
@@ -116,7 +135,7 @@ bool rt_timer_stop(struct rt_timer *t)
 			continue;
 		}
 		rt_lock(&pp->timers_lock, RT_RANK_TIMERS);
-		if (t->p == pp) { /* else it has fired, or moved to another P */
+		if (rt_load_relaxed(&t->p) == pp) { /* else it has fired, or moved to another P; t->p is pp under pp's lock only */
 			removed(pp, t->heap_index);
 			rt_store_relaxed(&t->p, (struct gos_p *)NULL);
 			publish_first(pp);
@@ -130,28 +149,38 @@ bool rt_timer_stop(struct rt_timer *t)
 struct gos_g *rt_timers_run(struct gos_p *pp, int64_t now)
 {
 	struct gos_g *first = NULL, **end = &first;
+	struct {
+		struct gos_g *(*fn)(void *); /* NULL: a sleeper */
+		void *arg;
+	} due[RUN_BATCH];
 
 	while (rt_timers_first(pp) <= now) {
+		uint32_t n = 0;
 		rt_lock(&pp->timers_lock, RT_RANK_TIMERS);
-		struct rt_timer *t = NULL;
-		struct gos_g *(*fn)(void *) = NULL;
-		void *arg = NULL;
-		if (pp->timers_count > 0 && pp->timers[0].when <= now) {
-			t = pp->timers[0].timer;
-			fn = t->fn; /* once it is out of the heap its owner may reuse it */
-			arg = t->arg;
+		while (n < RUN_BATCH && pp->timers_count > 0 && pp->timers[0].when <= now) {
+			uintptr_t what = pp->timers[0].what;
 			removed(pp, 0);
-			rt_store_relaxed(&t->p, (struct gos_p *)NULL);
-			publish_first(pp);
+			if (what & RT_SLEEPER) {
+				due[n].fn = NULL;
+				due[n].arg = (void *)(what - RT_SLEEPER);
+				__builtin_prefetch(due[n].arg, 1);
+			} else {
+				struct rt_timer *t = (struct rt_timer *)what;
+				due[n].fn = t->fn;
+				due[n].arg = t->arg;
+				rt_store_release(&t->p, (struct gos_p *)NULL); /* its owner may reuse it: pairs with rt_timer_stop */
+			}
+			n++;
 		}
+		publish_first(pp);
 		rt_unlock(&pp->timers_lock);
-		if (t == NULL)
-			break;
-		struct gos_g *gp = fn(arg);
-		if (gp != NULL) {
-			gp->link = NULL;
-			*end = gp;
-			end = &gp->link;
+		for (uint32_t i = 0; i < n; i++) {
+			struct gos_g *gp = due[i].fn != NULL ? due[i].fn(due[i].arg) : due[i].arg;
+			if (gp != NULL) {
+				gp->link = NULL;
+				*end = gp;
+				end = &gp->link;
+			}
 		}
 	}
 	return first;
@@ -163,15 +192,22 @@ void rt_timers_move(struct gos_p *from, struct gos_p *to)
 		return;
 	for (;;) {
 		rt_lock(&from->timers_lock, RT_RANK_TIMERS);
-		struct rt_timer *t = from->timers_count ? from->timers[0].timer : NULL;
-		if (t != NULL) {
+		uintptr_t what = 0;
+		int64_t when = 0;
+		if (from->timers_count > 0) {
+			what = from->timers[0].what;
+			when = from->timers[0].when;
 			removed(from, 0);
 			publish_first(from);
-			rt_store_relaxed(&t->p, MOVING); /* in no heap for a moment: no two timers locks are held at once */
+			if (!(what & RT_SLEEPER)) /* in no heap for a moment: no two timers locks are held at once */
+				rt_store_relaxed(&((struct rt_timer *)what)->p, MOVING);
 		}
 		rt_unlock(&from->timers_lock);
-		if (t == NULL)
+		if (what == 0)
 			return;
-		rt_timer_add(to, t);
+		if (what & RT_SLEEPER)
+			rt_timer_add_sleeper(to, when, (struct gos_g *)(what - RT_SLEEPER));
+		else
+			rt_timer_add(to, (struct rt_timer *)what);
 	}
 }

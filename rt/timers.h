@@ -2,7 +2,9 @@
 /*
  * timers.h - each P's timers, in a 4-ary heap. Floor 2: a source, it returns goroutines and makes none ready.
  *
- * A timer belongs to whoever made it and must stay where it is until it has fired or been stopped. Any M may run the due timers of any P.
+ * A timer belongs to whoever made it and must stay where it is until it has fired or been stopped. Any M with a P may run the due timers of any P:
+ * their functions are called on g0, so they may make goroutines and put them in that P's queues. A goroutine that sleeps is never stopped: it stands in the
+ * heap itself, and its stack, long cold, is not touched while others come and go around it.
  */
 #ifndef RT_TIMERS_H
 #define RT_TIMERS_H
@@ -10,14 +12,18 @@
 #include "state.h"
 
 struct rt_timer_slot {
-	int64_t when; /* a copy, so that sifting touches no timer */
-	struct rt_timer *timer;
+	int64_t when;   /* a copy, so that sifting compares without touching what is sifted */
+	uintptr_t what; /* a timer; or a goroutine that sleeps, plus RT_SLEEPER */
 };
+#define RT_SLEEPER 1u
 
 void rt_timers_init(struct gos_p *pp);
 
-/* Starts t, which is in no heap, on pp. t->when, fn and arg are set. Any M. */
-void rt_timer_add(struct gos_p *pp, struct rt_timer *t);
+/* Starts t, which is in no heap, on pp. t->when, fn and arg are set. True when it is now the first of pp's to be due. Any M. */
+bool rt_timer_add(struct gos_p *pp, struct rt_timer *t);
+
+/* gp, which is parked, is to be made ready at `when`. From here it may run: do not touch it. Any M. */
+void rt_timer_add_sleeper(struct gos_p *pp, int64_t when, struct gos_g *gp);
 
 /* True when t had not fired and now will not. False: it has fired, or its function is about to be called. Any M. */
 bool rt_timer_stop(struct rt_timer *t);
@@ -41,7 +47,7 @@ static inline int64_t rt_timers_first_of_all(void)
 	return first;
 }
 
-/* Calls the functions of pp's due timers; returns the goroutines that they want made ready, linked by ->link, oldest first. Any M. */
+/* Calls the functions of pp's due timers, holding no lock; returns the goroutines that are to be made ready, linked by ->link, oldest first. Any M with a P. */
 struct gos_g *rt_timers_run(struct gos_p *pp, int64_t now);
 
 /* Moves all timers of a P that is given up. */

@@ -22,9 +22,12 @@ static struct gos_p *p_new(void)
 static void check_heap(const struct gos_p *pp)
 {
 	for (uint32_t i = 0; i < pp->timers_count; i++) {
-		expect_eq(pp->timers[i].timer->heap_index, i);
-		expect_eq(pp->timers[i].timer->when, pp->timers[i].when);
-		expect(pp->timers[i].timer->p == pp);
+		const struct rt_timer *t = (struct rt_timer *)pp->timers[i].what;
+		if (!(pp->timers[i].what & RT_SLEEPER)) {
+			expect_eq(t->heap_index, i);
+			expect_eq(t->when, pp->timers[i].when);
+			expect(t->p == pp);
+		}
 		if (i > 0)
 			expect_le(pp->timers[(i - 1) / 4].when, pp->timers[i].when);
 	}
@@ -147,6 +150,66 @@ PLAIN_TEST(timers_return_their_goroutines_oldest_first)
 	}
 	expect(list == NULL);
 	expect_eq(pp->timers_count, 5);
+}
+
+/* Sleeping goroutines and timers share a heap; those stand in it themselves. */
+PLAIN_TEST(timers_and_sleepers_in_one_heap)
+{
+	enum { G = 400 };
+	struct gos_p *pp = p_new(), *other = p_new();
+	struct gos_g *gs = aligned_alloc(RT_CACHE_LINE, G * sizeof *gs);
+	static struct rt_timer t[G];
+	bool woken[G] = {false};
+	memset(gs, 0, G * sizeof *gs);
+	uint64_t random = gos_test_seed();
+	for (int i = 0; i < G; i++) {
+		gs[i].goid = gos_test_random(&random) % 500; /* its time */
+		rt_timer_add_sleeper(pp, (int64_t)gs[i].goid, &gs[i]);
+		t[i] = (struct rt_timer){.when = (int64_t)(gos_test_random(&random) % 500), .fn = note_time, .arg = &t[i]};
+		rt_timer_add(pp, &t[i]);
+		check_heap(pp);
+	}
+	int stopped = 0;
+	for (int i = 0; i < G; i += 3) {
+		expect(rt_timer_stop(&t[i]));
+		check_heap(pp);
+		stopped++;
+	}
+	for (int64_t now = 9; now < 500; now += 10) {
+		if (now == 249) {
+			rt_timers_move(pp, other);
+			expect_eq(pp->timers_count, 0);
+			pp = other;
+			check_heap(pp);
+		}
+		uint64_t last = 0;
+		for (struct gos_g *gp = rt_timers_run(pp, now); gp != NULL; gp = gp->link) {
+			expect(!woken[gp - gs]);
+			woken[gp - gs] = true;
+			expect_le((int64_t)gp->goid, now);
+			expect_ge((int64_t)gp->goid, now - 9);
+			expect_le(last, gp->goid);
+			last = gp->goid;
+		}
+		check_heap(pp);
+	}
+	for (int i = 0; i < G; i++)
+		expect(woken[i]);
+	expect_eq(fired_count, G - stopped);
+	expect_eq(pp->timers_count, 0);
+}
+
+PLAIN_TEST(timers_say_which_is_first)
+{
+	struct gos_p *pp = p_new();
+	struct rt_timer t[] = {{.when = 50}, {.when = 60}, {.when = 50}, {.when = 40}};
+	expect(rt_timer_add(pp, &t[0]));
+	expect(!rt_timer_add(pp, &t[1]));
+	expect(!rt_timer_add(pp, &t[2]));
+	expect(rt_timer_add(pp, &t[3]));
+	expect_eq(rt_timers_first(pp), 40);
+	rt_timer_stop(&t[3]);
+	expect_eq(rt_timers_first(pp), 50);
 }
 
 static struct gos_p *again_on;
