@@ -31,8 +31,8 @@ static void bury(struct gos_g *gp, void *arg)
 	struct gos_p *pp = ((struct gos_m *)arg)->p;
 
 	rt_sanitizer_death(gp);
-	if (rt_unlikely(gp->named)) {
-		gp->named = 0;
+	if (rt_unlikely(gp->flags != 0)) {
+		gp->flags = 0;
 		gp->name[0] = '\0';
 	}
 	if (rt_unlikely(gp->stack_class != 0)) {
@@ -54,7 +54,6 @@ _Noreturn void rt_goexit0(void)
 	struct gos_m *mp = rt_m_of_goroutine();
 	struct gos_p *pp = mp->p;
 	struct gos_g *gp = mp->curg;
-	struct gos_gobuf *to = &mp->g0.sched;
 
 	RT_PROBE1(g_exit, gp->goid);
 	rt_debug_event(gp, GOS_EVENT_EXIT, GOS_REASON_NONE);
@@ -62,18 +61,14 @@ _Noreturn void rt_goexit0(void)
 	rt_count(&pp->ends);
 	mp->commit = bury;
 	mp->commit_arg = mp;
-	struct gos_g *next = rt_next(pp);
-	mp->prev = gp;
-	gp->m = NULL;
-	if (rt_likely(next != NULL)) {
-		rt_execute(mp, next);
-		to = &next->sched;
-	} else {
-		rt_store_relaxed(&mp->curg, (struct gos_g *)NULL);
+	if (rt_unlikely(gp->flags & RT_G_LOCKED)) { /* its thread is anybody's again */
+		gp->locks = 0;
+		mp->locked_g = NULL;
 	}
+	struct gos_g *next = rt_become(mp, gp, rt_next(pp));
 	/* Point of no return: rt_switch_finish buries gp, and this stack may be another goroutine's. */
-	rt_sanitizer_leave(NULL, next != NULL ? next : &mp->g0);
-	rt_jump(to, mp);
+	rt_sanitizer_leave(NULL, next);
+	rt_jump(&next->sched, mp);
 }
 
 void gos_goexit(void)

@@ -20,6 +20,8 @@ struct rt_sched {
 	struct gos_p *idle_ps;      /* Lock: lock */
 	struct gos_m *idle_ms;      /* Lock: lock */
 	uint32_t idle_m_count;      /* Lock: lock */
+	int32_t locked_asleep;      /* Ms that wait for the goroutine locked to them. Lock: lock */
+	uint32_t max_ms;            /* how many Ms may exist; 0: RT_M_DEFAULT. Lock: lock */
 	struct gos_g *globq_head, *globq_tail; /* runnable Gs of nobody in particular. Lock: lock */
 	struct gos_g *gfree;        /* dead Gs with a stack. Lock: lock */
 	struct gos_g *gfree_cold;   /* dead Gs whose stack's pages were given back. Lock: lock */
@@ -36,7 +38,13 @@ struct rt_sched {
 	int64_t last_poll;          /* coarse time of the last look at the netpoller. Sync: atomic */
 	int64_t wake_not_before;    /* waking workers for local work did not pay lately: coarse time. Sync: atomic */
 	int64_t wake_backoff;       /* ns. Sync: atomic; races only blur it */
+	uint32_t sysmon_away;       /* enum rt_sysmon_away. Sync: atomic */
+	struct rt_note sysmon_note;
 };
+
+/* How long sysmon sleeps: not over a millisecond; some; until it is woken. */
+enum rt_sysmon_away { RT_SYSMON_NEAR, RT_SYSMON_SLOW, RT_SYSMON_GONE };
+#define RT_M_DEFAULT 10000 /* threads, as in Go */
 extern struct rt_sched rt_sched;
 
 /* ---- processor.c ---- */
@@ -66,6 +74,12 @@ void rt_wake(void);
 void rt_check_dead(void);
 /* Sleeps until somebody hands over a P. Called on g0, without a P. */
 void rt_m_stop(struct gos_m *mp);
+/* Gives up the P, if there is one, and sleeps until mp->locked_g can run and a P is handed over. On g0 of an M with a locked goroutine. */
+void rt_m_wait_locked(struct gos_m *mp);
+/* Hands mp's P to the M that gp, just taken off a queue, is locked to, and sleeps until there is another. On g0. */
+void rt_m_hand_to_locked(struct gos_m *mp, struct gos_g *gp);
+/* A P whose M has left it: to another M when there is anything to do or to wait for, else to the idle ones. Any thread; nobody else has pp. */
+void rt_p_handoff(struct gos_p *pp);
 /* The first M, with a P in whose queue goroutine 1 stands. From gos_run. */
 void rt_m_start_first(struct gos_p *pp);
 
@@ -82,6 +96,13 @@ RT_INLINE void rt_wake_hint(void)
 	if (rt_load_relaxed(&rt_sched.wake_not_before) > rt_load_relaxed(&gos_runtime.now))
 		return;
 	rt_wake();
+}
+
+/* Tells sysmon, if it sleeps until it is woken, that Ps run again. After a P was taken off the idle list. Any thread. */
+RT_INLINE void rt_sysmon_look(void)
+{
+	if (rt_unlikely(rt_load_relaxed(&rt_sched.sysmon_away) == RT_SYSMON_GONE))
+		rt_note_wake(&rt_sched.sysmon_note);
 }
 
 /* A 32-bit random number; xorshift, Marsaglia 2003. Owner P only. */

@@ -2,8 +2,8 @@
 /*
  * processor.c - Ps: idle ones, how many there are, and the global queue that belongs to none. Floor 3.
  *
- * A P is in exactly one place: the idle list, an M's `p`, the hands of an M being woken (`next_p`), or, beyond GOSMAXPROCS, retired and
- * empty. Locks: sched.lock (rank SCHED).
+ * A P is in exactly one place: the idle list, an M's `p`, the hands of an M being woken (`next_p`), SYSCALL and within anybody's reach, or,
+ * beyond GOSMAXPROCS, retired and empty. Locks: sched.lock (rank SCHED).
  */
 #include "machine.h"
 #include "runq.h"
@@ -26,10 +26,10 @@ struct gos_p *rt_p_take_idle(void)
 void rt_p_put_idle(struct gos_p *pp)
 {
 	if (pp->id >= rt_sched.nprocs) {
-		pp->status = GOS_P_RETIRED;
+		rt_store_relaxed(&pp->status, (uint32_t)GOS_P_RETIRED);
 		return;
 	}
-	pp->status = GOS_P_IDLE;
+	rt_store_relaxed(&pp->status, (uint32_t)GOS_P_IDLE);
 	pp->link = rt_sched.idle_ps;
 	rt_sched.idle_ps = pp;
 	rt_store_relaxed(&rt_sched.idle_p_count, rt_sched.idle_p_count + 1);
@@ -37,16 +37,20 @@ void rt_p_put_idle(struct gos_p *pp)
 
 void rt_p_acquire(struct gos_m *mp, struct gos_p *pp)
 {
-	pp->m = mp;
-	mp->p = pp;
+	rt_store_relaxed(&pp->m, mp);
+	rt_store_relaxed(&mp->p, pp);
 	rt_store_relaxed(&pp->status, (uint32_t)GOS_P_RUNNING);
+	rt_store_relaxed(&mp->go_on, 1u);
+	if (rt_unlikely(mp->locked_g != NULL))
+		pp->ticks_left = 0; /* it runs nothing else: its goroutine switches to g0 when it stops */
 }
 
 struct gos_p *rt_p_release(struct gos_m *mp)
 {
 	struct gos_p *pp = mp->p;
-	mp->p = NULL;
-	pp->m = NULL;
+	rt_store_relaxed(&mp->p, (struct gos_p *)NULL);
+	rt_store_relaxed(&mp->go_on, 0u);
+	rt_store_relaxed(&pp->m, (struct gos_m *)NULL);
 	return pp;
 }
 
@@ -101,7 +105,7 @@ uint32_t rt_procs_set(uint32_t n)
 	}
 	for (uint32_t id = 0; id < n; id++) {
 		struct gos_p *pp = gos_runtime.ps[id];
-		if (pp->status == GOS_P_RETIRED && pp->m == NULL)
+		if (rt_load_relaxed(&pp->status) == GOS_P_RETIRED && rt_load_relaxed(&pp->m) == NULL)
 			rt_p_put_idle(pp);
 	}
 	rt_unlock(&rt_sched.lock);

@@ -106,7 +106,7 @@ void gos_set_name(const char *format, ...)
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	__builtin_memcpy(gp->name, text, sizeof text);
-	gp->named = 1;
+	gp->flags |= RT_G_NAMED;
 }
 
 int64_t gos_now(void)

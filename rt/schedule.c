@@ -28,13 +28,6 @@
 #define WAKE_BACKOFF_MAX 8000000
 #define TIMER_GRAIN 50000 /* ns: what the kernel lets any sleep be late by; see wait_in_netpoller */
 
-RT_NOINLINE void rt_not_a_goroutine(void)
-{
-	if (gos_runtime.state == 0)
-		rt_throw("a function that needs a goroutine was called before gos_run");
-	rt_throw("a function that needs a goroutine was called from a thread that runs none");
-}
-
 int64_t rt_clock_refresh(void)
 {
 	int64_t now = rt_now();
@@ -255,6 +248,7 @@ static bool acquire_idle(struct gos_m *mp)
 	if (pp == NULL)
 		return false;
 	rt_p_acquire(mp, pp);
+	rt_sysmon_look();
 	return true;
 }
 
@@ -419,7 +413,21 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 void rt_schedule_loop(struct gos_m *mp)
 {
 	for (;;) {
-		struct gos_g *gp = find_runnable(mp);
+		struct gos_g *gp = mp->locked_g;
+		if (rt_unlikely(gp != NULL)) {
+			rt_m_wait_locked(mp);
+		} else {
+			gp = mp->chosen;
+			mp->chosen = NULL;
+			if (mp->p == NULL) /* its goroutine came back from a blocking section and stands in line */
+				rt_m_stop(mp);
+			if (gp == NULL)
+				gp = find_runnable(mp);
+			if (rt_unlikely(gp->flags & RT_G_LOCKED)) {
+				rt_m_hand_to_locked(mp, gp);
+				continue;
+			}
+		}
 		rt_switch_to(mp, &mp->g0, gp);
 		/* g0 stays on its thread: mp is the same. */
 	}

@@ -26,14 +26,19 @@ _Noreturn void rt_schedule_loop(struct gos_m *mp);
 /* A list of Gs that a source returned, linked by ->link: WAITING, made RUNNABLE and put in line. Any M, with or without a P. */
 void rt_inject(struct gos_m *mp, struct gos_g *list);
 
-_Noreturn void rt_not_a_goroutine(void);
+/* For rt_m_of_goroutine (in preempt.c, a floor up): lets others run when the goroutine is asked to, and returns the M that it is then on; ends the program, or panics, when the caller
+ * is no goroutine, or is in a blocking section. pc is where the user's code stands. */
+struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc);
 
-/* The current M; ends the program with a clear message when the caller is not a goroutine. */
+/*
+ * The current M. What every public function that needs a goroutine begins with, and where a goroutine that has had its time lets others run: it may be on
+ * another M afterwards. Holding no lock.
+ */
 RT_INLINE struct gos_m *rt_m_of_goroutine(void)
 {
 	struct gos_m *mp = rt_tls_m;
-	if (rt_unlikely(mp == NULL || mp->curg == NULL))
-		rt_not_a_goroutine();
+	if (rt_unlikely(mp == NULL || rt_load_relaxed(&mp->go_on) == 0))
+		mp = rt_m_look_up(mp, __builtin_return_address(0));
 	return mp;
 }
 
@@ -76,28 +81,35 @@ RT_INLINE void rt_execute(struct gos_m *mp, struct gos_g *gp)
 {
 	rt_g_check(gp);
 	rt_g_set(gp, GOS_RUNNABLE, GOS_RUNNING);
-	gp->m = mp;
+	rt_store_relaxed(&gp->m, mp);
 	rt_store_relaxed(&mp->curg, gp);
 	rt_count(&mp->p->tick);
 	rt_store_relaxed(&gp->seq, gp->seq + 1); /* odd: who copies its stack from outside has to try again */
 	__atomic_thread_fence(__ATOMIC_RELEASE);  /* before anything is written to the stack */
 }
 
+/* Makes mp, which is about to leave `from`, the M of `next`, or of g0 when that is NULL or locked to another M. Returns whose stack to switch to. */
+RT_INLINE struct gos_g *rt_become(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
+{
+	mp->prev = from;
+	rt_store_relaxed(&from->m, (struct gos_m *)NULL);
+	if (rt_likely(next != NULL)) {
+		if (rt_likely(!(next->flags & RT_G_LOCKED) || next->locked_m == mp)) {
+			rt_execute(mp, next);
+			return next;
+		}
+		mp->chosen = next;
+	}
+	rt_store_relaxed(&mp->curg, (struct gos_g *)NULL);
+	return &mp->g0;
+}
+
 /* Leaves `from` for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. */
 RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
 {
-	struct gos_gobuf *to = &mp->g0.sched;
-
-	mp->prev = from;
-	from->m = NULL;
-	if (rt_likely(next != NULL)) {
-		rt_execute(mp, next);
-		to = &next->sched;
-	} else {
-		rt_store_relaxed(&mp->curg, (struct gos_g *)NULL);
-	}
-	rt_sanitizer_leave(from, next != NULL ? next : &mp->g0);
-	mp = rt_switch_inline(&from->sched, to, mp);
+	next = rt_become(mp, from, next);
+	rt_sanitizer_leave(from, next);
+	mp = rt_switch_inline(&from->sched, &next->sched, mp);
 	rt_sanitizer_arrive(from);
 	rt_switch_finish(mp);
 	return mp;

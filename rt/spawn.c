@@ -127,9 +127,7 @@ static RT_NOINLINE void goid_refill(struct gos_p *pp)
 
 void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_options *options)
 {
-	struct gos_m *mp = rt_tls_m;
-	if (rt_unlikely(mp == NULL))
-		rt_not_a_goroutine();
+	struct gos_m *mp = rt_m_of_goroutine();
 	struct gos_p *pp = mp->p;
 	struct gos_g *creator = mp->curg != NULL ? mp->curg : &mp->g0;
 	struct gos_g *gp = take_g(pp, options != NULL ? options->stack_size : 0);
@@ -155,7 +153,7 @@ void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_op
 	gp->creator = creator->goid;
 	if (options != NULL && options->name != NULL) {
 		snprintf(gp->name, sizeof gp->name, "%s", options->name);
-		gp->named = 1;
+		gp->flags |= RT_G_NAMED;
 	}
 	creator->last_made = gp->goid;
 	rt_count(&pp->spawns);

@@ -50,7 +50,7 @@ enum gos_event {
 #define GOS_G_PER_SLAB 4096   /* 1 MiB of Gs a slab */
 #define GOS_C_PER_SLAB 2048
 #define GOS_SLABS_MAX 65536   /* entries of a slab directory: 268 million Gs */
-#define GOS_M_MAX 10000       /* threads, as in Go */
+#define GOS_M_MAX 1048576     /* threads that the table has room for; how many may exist: sched.max_ms */
 #define GOS_P_MAX 1024
 #define GOS_WATCH_COUNT 8
 #define GOS_SAVED_WORDS 7     /* r15 r14 r13 r12 rbx rbp and the return address: asm/amd64/switch.S */
@@ -87,6 +87,11 @@ struct rt_timer {
 	uint32_t heap_index;
 };
 
+enum rt_g_flag {
+	RT_G_NAMED = 1,  /* name was set: to be cleared at the end of this life */
+	RT_G_LOCKED = 2, /* runs on locked_m only, which runs nothing else */
+};
+
 struct gos_g {
 	/* The first line: what a switch touches. Owner: who owns the stack, see states.def. */
 	struct gos_gobuf sched;
@@ -95,7 +100,7 @@ struct gos_g {
 	uint8_t dbgmask;   /* enum gos_event bits that a debugger asked for on this G. Written by debuggers and rt_go */
 	uint8_t reason;    /* enum gos_reason; meaningful while WAITING */
 	uint8_t stack_class; /* stack.h: which free list the stack goes to */
-	uint8_t named;       /* name was set: it is cleared at the end of this life. Else that line of the G stays cold */
+	uint8_t flags;       /* enum rt_g_flag: what a switch and the end of a life must know, so that the other lines of the G stay cold */
 	uint64_t goid;
 	struct gos_m *m;       /* the M that runs it; NULL else */
 	struct gos_g *link;    /* next in the one list that it is on */
@@ -112,7 +117,8 @@ struct gos_g {
 	void *param;         /* what the waker hands over: the sudog that fired */
 	uint64_t last_made;  /* goid of the goroutine it made last */
 	uint32_t select_done;  /* 1 once a waker has won this select */
-	uint32_t pad;
+	uint32_t locks;        /* gos_lock_thread calls that were not undone */
+	struct gos_m *locked_m; /* the M that it is locked to, while RT_G_LOCKED */
 	char name[GOS_NAME_SIZE];
 	struct gos_sudog sudog; /* for waits on a single thing */
 #if defined(RT_TSAN) || defined(RT_ASAN)
@@ -131,16 +137,18 @@ struct gos_runq {
 	struct gos_g *slot[RT_RUNQ_SIZE];
 };
 
-enum gos_p_status { GOS_P_IDLE, GOS_P_RUNNING, GOS_P_RETIRED };
+/* SYSCALL: its M runs a goroutine that blocks it; who changes that by compare-and-swap, the M when it comes back or another, has the P. */
+enum gos_p_status { GOS_P_IDLE, GOS_P_RUNNING, GOS_P_RETIRED, GOS_P_SYSCALL };
 
 struct gos_p {
 	uint32_t id;
-	uint32_t status; /* enum gos_p_status. Lock: sched.lock */
-	struct gos_m *m; /* who holds it; NULL while idle */
+	uint32_t status; /* enum gos_p_status. Sync: atomic; who holds the P, but for SYSCALL */
+	struct gos_m *m; /* who holds it; NULL while idle or SYSCALL. Sync: atomic, written by who holds it */
 	struct gos_p *link; /* idle list. Lock: sched.lock */
 	/* What is counted for observers, here and in `steals` and the like below, never goes back: rt_count. Owner: the P */
 	uint64_t tick;       /* switches made; thieves read it too */
 	uint64_t parks;      /* of goroutines that ran here */
+	uint32_t calls;      /* blocking sections begun; sysmon reads it. Owner: the P */
 	int32_t ticks_left;  /* until the global queue, timers and the back are looked at. Owner: the P */
 	uint32_t turn;       /* which of them comes first next time. Owner: the P */
 	int64_t oldest_at;   /* coarse time at which the oldest of runq last had its turn. Owner: the P */
@@ -170,7 +178,12 @@ struct gos_m {
 	uint32_t id;
 	uint32_t tid;           /* of the kernel */
 	struct gos_g *curg;     /* Sync: atomic, written by the M; observers read it */
-	struct gos_p *p;        /* Owner: the M */
+	struct gos_p *p;        /* Owner: the M; relaxed, since observers and the runtime's own lists read it */
+	uint32_t go_on;         /* 1: the goroutine may go on. 0: it has no P, or is asked to let others run. Sync: atomic; sysmon clears it */
+	uint32_t calls;         /* blocking sections that its goroutine is in, one within the other. Owner: the M */
+	struct gos_p *call_p;   /* the P that it had when they began. Owner: the M */
+	struct gos_g *locked_g; /* the only goroutine that it runs. Owner: the M */
+	struct gos_g *chosen;   /* to be run by the M that it is locked to: g0 sees to it. Owner: the M */
 	struct gos_p *next_p;   /* handed over by who wakes it. Sync: its note */
 	struct gos_m *link;     /* idle list. Lock: sched.lock */
 	uint32_t spinning;      /* looks for work, counted in sched.spinning */

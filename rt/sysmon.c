@@ -2,8 +2,11 @@
 /*
  * sysmon.c - the thread that watches: keeps the coarse clock, and mends what workers may miss. Floor 5.
  *
- * It holds no P and runs no goroutine. Every millisecond while anything runs, and up to 20 ms apart while nothing does, it
+ * It holds no P and runs no goroutine. Every millisecond while anything runs, up to 20 ms apart while nothing does, and not at all when that has lasted (then who takes
+ * a P from the idle list wakes it), it
  *  - sets the coarse clock;
+ *  - takes the Ps of goroutines that block their threads, so that others can have them;
+ *  - asks goroutines that have run for 10 ms to let others run;
  *  - wakes a worker for a queue that stands still although Ps are idle (rt_wake_hint may have kept silent), and for an overdue timer;
  *  - looks at the netpoller when nobody has for 10 ms;
  *  - gives back the pages of stacks that no goroutine has needed for a while.
@@ -18,6 +21,7 @@
 #include "netpoll.h"
 #include "schedule.h"
 #include "stack.h"
+#include "syscall.h"
 #include "throw.h"
 #include "timers.h"
 
@@ -27,11 +31,53 @@
 #define SCAVENGE_NS INT64_C(2000000000) /* stacks unused for this long are given back */
 #define SCAVENGE_BATCH 512              /* at most so many between two looks at the clock: 1.2 us each */
 
-/* The state of each P's queues at the last look. */
+#define TIME_SLICE_NS 10000000          /* as in Go */
+#define CALL_PATIENCE_NS 10000000       /* a blocked goroutine keeps its P for so long when nobody needs it */
+#define GONE_AFTER_NS INT64_C(6000000000) /* all idle for so long: sleep until woken. Three rounds of giving back stacks */
+
+/* Each P at the last look. */
 static struct {
-	uint64_t tick;
+	uint64_t tick, run_tick;
 	bool waiting;
+	uint32_t calls;
+	int64_t run_since, call_since; /* when run_tick and calls were last seen to change */
 } seen[GOS_P_MAX];
+
+/* Takes Ps whose goroutines block them, and asks for others' after their time slice. True: something of that kind is going on. */
+static bool retake(int64_t now)
+{
+	bool busy = false;
+	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
+	for (uint32_t i = 0; i < n; i++) {
+		struct gos_p *pp = gos_runtime.ps[i];
+		uint32_t status = rt_load_relaxed(&pp->status), calls = rt_load_relaxed(&pp->calls);
+		uint64_t tick = rt_load_relaxed(&pp->tick);
+		if (status == GOS_P_SYSCALL) {
+			busy = true;
+			if (calls != seen[i].calls) {
+				seen[i].calls = calls;
+				seen[i].call_since = now;
+				continue;
+			}
+			/* When nobody waits in its queues and others look for work anyway, it may keep it for a while. */
+			if (!rt_runq_stealable(pp, true) && rt_load_relaxed(&rt_sched.globq_size) == 0 &&
+			    rt_load_relaxed(&rt_sched.idle_p_count) + rt_load_relaxed(&rt_sched.spinning) != 0 && now - seen[i].call_since < CALL_PATIENCE_NS)
+				continue;
+			rt_syscall_retake(pp);
+		} else if (status == GOS_P_RUNNING) {
+			if (tick != seen[i].run_tick) {
+				seen[i].run_tick = tick;
+				seen[i].run_since = now;
+			} else if (now - seen[i].run_since >= TIME_SLICE_NS) {
+				struct gos_m *mp = rt_load_relaxed(&pp->m);
+				if (mp != NULL)
+					rt_store_relaxed(&mp->go_on, 0u); /* Ms are never freed; one that has moved on lets others run for nothing */
+				seen[i].run_since = now;
+			}
+		}
+	}
+	return busy;
+}
 
 /* Is there work that waits for a P which does not switch, or, when Ps are idle, any that they could take? */
 static bool work_is_stuck(int64_t now)
@@ -104,23 +150,45 @@ static void poll(int64_t now)
 	rt_check_dead();
 }
 
+/* Until the next look; nothing has run for idle_ns. may_go: there is nothing that only time makes necessary. */
+static void wait(int64_t idle_ns, bool may_go)
+{
+	int64_t sleep_ns = BUSY_SLEEP_NS + idle_ns / 4;
+	enum rt_sysmon_away away = RT_SYSMON_NEAR;
+
+	if (sleep_ns > IDLE_SLEEP_NS)
+		sleep_ns = IDLE_SLEEP_NS;
+	if (sleep_ns > BUSY_SLEEP_NS)
+		away = RT_SYSMON_SLOW;
+	if (may_go && idle_ns > GONE_AFTER_NS)
+		away = RT_SYSMON_GONE;
+	if (away != RT_SYSMON_NEAR) {
+		rt_note_clear(&rt_sched.sysmon_note);
+		rt_store_relaxed(&rt_sched.sysmon_away, (uint32_t)away);
+		rt_fence(); /* pairs with rt_entersyscall, and with the lock under which a P leaves the idle list */
+		if (rt_load_relaxed(&rt_sched.idle_p_count) == rt_load_relaxed(&rt_sched.nprocs))
+			rt_note_sleep(&rt_sched.sysmon_note, away == RT_SYSMON_GONE ? -1 : sleep_ns);
+		rt_store_relaxed(&rt_sched.sysmon_away, (uint32_t)RT_SYSMON_NEAR);
+		return;
+	}
+	nanosleep(&(struct timespec){.tv_nsec = sleep_ns}, NULL);
+}
+
 static void *sysmon(void *arg)
 {
-	int64_t sleep_ns = BUSY_SLEEP_NS, counted = rt_now();
+	int64_t counted = rt_now(), idle_since = counted;
 	uint32_t discard = 0;
 
 	(void)arg;
 	pthread_setname_np(pthread_self(), "gos-sysmon");
 	prctl(PR_SET_TIMERSLACK, 1);
-	while (rt_load_relaxed(&gos_runtime.state) == 1) {
-		nanosleep(&(struct timespec){.tv_nsec = sleep_ns}, NULL);
-		int64_t now = rt_clock_refresh();
+	for (int64_t now = counted; rt_load_relaxed(&gos_runtime.state) == 1;) {
+		wait(now - idle_since, discard == 0);
+		now = rt_clock_refresh();
+		bool calls = retake(now);
 		uint32_t idle = rt_load_relaxed(&rt_sched.idle_p_count);
-		if (idle == rt_load_relaxed(&rt_sched.nprocs)) {
-			sleep_ns = 2 * sleep_ns < IDLE_SLEEP_NS ? 2 * sleep_ns : IDLE_SLEEP_NS;
-		} else {
-			sleep_ns = BUSY_SLEEP_NS;
-		}
+		if (idle != rt_load_relaxed(&rt_sched.nprocs) || calls || discard != 0)
+			idle_since = now;
 		if (work_is_stuck(now)) {
 			if (idle != 0)
 				rt_wake();
@@ -136,7 +204,6 @@ static void *sysmon(void *arg)
 		if (discard != 0) {
 			uint32_t n = scavenge(discard);
 			discard = n != 0 ? discard - n : 0;
-			sleep_ns = BUSY_SLEEP_NS;
 		}
 	}
 	return NULL;

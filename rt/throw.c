@@ -103,6 +103,22 @@ _Noreturn void rt_fatal_exhausted(const char *what, int error)
 	rt_dying_end();
 }
 
+_Noreturn void rt_fatal_threads(unsigned limit)
+{
+	struct rt_report *report = rt_dying_begin();
+	rt_regs_here(&report->regs);
+	who(report);
+	how_much(report);
+	report->show_others = rt_crash_level() != RT_LEVEL_NONE; /* who they are that block theirs */
+	char digits[12];
+	snprintf(digits, sizeof digits, "%u", limit);
+	add(report, "gossamer: program exceeds ");
+	add(report, digits);
+	add(report, "-thread limit\nfatal error: thread exhaustion\n\n");
+	rt_dying_print(report);
+	rt_dying_end();
+}
+
 _Noreturn void rt_report_deadlock(void)
 {
 	struct rt_report *report = rt_dying_begin();

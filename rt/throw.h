@@ -30,6 +30,9 @@ _Noreturn void rt_panic_at(void *user_pc, const char *format, ...) __attribute__
 /* "gossamer: fatal error: cannot allocate WHAT: strerror(error)"; error may be given as errno or as -errno. */
 _Noreturn void rt_fatal_exhausted(const char *what, int error) __attribute__((cold));
 
+/* "gossamer: fatal error: thread exhaustion": `limit` threads exist and one more is needed. Holding no lock. */
+_Noreturn void rt_fatal_threads(unsigned limit) __attribute__((cold));
+
 /* Costs nothing at GOS_CHECK=0. The condition must have no effect of its own. */
 #if GOS_CHECK >= 1
 #define RT_THROW_TEXT_(x) #x

@@ -2,7 +2,7 @@
 /*
  * probe.h - RT_PROBE1(name, a), RT_PROBE2, RT_PROBE3: the USDT probes that probes.def lists, provider "gossamer".
  *
- * Without <sys/sdt.h> they only check that their arguments compile, and that the name is in the list.
+ * Without <sys/sdt.h>, or with RT_NO_PROBES, they only check that their arguments compile, and that the name is in the list.
  */
 #ifndef RT_ABI_PROBE_H
 #define RT_ABI_PROBE_H
@@ -12,7 +12,7 @@ enum rt_probe {
 #include "probes.def"
 };
 
-#if defined(__has_include)
+#if defined(__has_include) && !defined(RT_NO_PROBES)
 #if __has_include(<sys/sdt.h>)
 #include <sys/sdt.h>
 #endif

@@ -64,6 +64,9 @@ if command -v pkg-config >/dev/null; then
 	# shellcheck disable=SC2046,SC2086
 	$cc -g $sanitize "$here/stranger.c" $(pkg-config --cflags gossamer) "$libdir/libgossamer.a" -pthread -o "$scratch/static"
 	expect "pkg-config, static" 338350 "$scratch/static"
+	# shellcheck disable=SC2046,SC2086
+	$cc -g $sanitize $(pkg-config --variable=preempt_cflags gossamer) "$here/hog.c" $(pkg-config --cflags --libs gossamer) -Wl,-rpath,"$libdir" -o "$scratch/hog"
+	expect "pkg-config, preemption points" preempted timeout 60 "$scratch/hog"
 	expect "pkg-config, version" 0.1.0 pkg-config --modversion gossamer
 else
 	fail "pkg-config is missing"
@@ -75,6 +78,7 @@ cmake -S "$here" -B "$scratch/stranger" -G "$generator" -DCMAKE_PREFIX_PATH="$pr
 cmake --build "$scratch/stranger" >"$scratch/log" 2>&1 || { cat "$scratch/log"; fail "building what find_package found"; }
 expect "find_package, shared" 338350 "$scratch/stranger/stranger_shared"
 expect "find_package, static" 338350 "$scratch/stranger/stranger_static"
+expect "find_package, preemption points" preempted timeout 60 "$scratch/stranger/hog"
 
 if command -v gdb >/dev/null; then
 	for program in shared static; do

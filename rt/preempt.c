@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * preempt.c - the points at which user code lets others run. Floor 5.
+ *
+ * sysmon asks a goroutine that has run for 10 ms to let others run, by clearing its M's go_on. The goroutine finds out at the next public function that it
+ * calls (rt_m_of_goroutine), at gos_checkpoint, or at a point that the compiler put into user code. Nothing is ever interrupted between such points: not the
+ * runtime, not libc, no signal is sent. So a goroutine cannot be stopped while it holds a lock of libc, unless libc calls it back: see GOS_NO_PREEMPT.
+ */
+#include "gossamer.h"
+#include "park.h"
+
+/* The current goroutine of mp goes to the back of the line: it has had its time. Returns the M that it is then on. */
+static struct gos_m *give_way(struct gos_m *mp, void *pc)
+{
+	rt_store_relaxed(&mp->go_on, 1u);
+	rt_count(&mp->p->preempts);
+	return rt_yield_to(mp, NULL, pc); /* the long road: who has waited longest may be anywhere */
+}
+
+RT_NOINLINE struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc)
+{
+	if (mp == NULL || mp->p == NULL) {
+		if (gos_runtime.state == 0)
+			rt_throw("a function that needs a goroutine was called before gos_run");
+		if (mp == NULL || mp->curg == NULL)
+			rt_throw("a function that needs a goroutine was called from a thread that runs none");
+		rt_panic_at(pc, "a function that may wait was called between gos_blocking_begin and gos_blocking_end");
+	}
+	if (mp->curg == NULL) { /* g0, which is not asked to wait */
+		rt_store_relaxed(&mp->go_on, 1u);
+		return mp;
+	}
+	return give_way(mp, pc);
+}
+
+static RT_NOINLINE void point(struct gos_m *mp, void *pc)
+{
+	struct gos_g *gp = mp->curg;
+	uint64_t here = (uint64_t)__builtin_frame_address(0);
+	/* A blocking section has no P to give up. Who is not on the goroutine's own stack is a signal handler, or foreign code on a stack of its own. */
+	if (mp->p != NULL && gp != NULL && here >= gp->stack_lo && here < gp->stack_hi)
+		give_way(mp, pc);
+}
+
+void gos_checkpoint(void)
+{
+	struct gos_m *mp = rt_tls_m;
+	if (rt_unlikely(mp != NULL && rt_load_relaxed(&mp->go_on) == 0))
+		point(mp, __builtin_return_address(0));
+}
+
+/* What compilers call with -fsanitize-coverage=trace-pc, at each function's entry and in each loop. */
+GOS_API void __sanitizer_cov_trace_pc(void);
+void __sanitizer_cov_trace_pc(void)
+{
+	struct gos_m *mp = rt_tls_m;
+	if (rt_unlikely(mp != NULL && rt_load_relaxed(&mp->go_on) == 0))
+		point(mp, __builtin_return_address(0));
+}

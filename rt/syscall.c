@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * syscall.c - a goroutine blocks its thread: its P goes on without it. Floor 5. After Go's entersyscall and exitsyscall.
+ *
+ * Protocol. rt_entersyscall leaves the P in SYSCALL, where whoever wins the compare-and-swap on its status has it: the M that left it, when the call was
+ * short; sysmon, when it was not (rt_syscall_retake); or another M that comes back from a call of its own. So a short call costs two locked instructions, and a long one
+ * keeps the P's goroutines waiting until sysmon looks: a millisecond or two, and none where idle workers steal them. Nobody but the winner touches what only
+ * the owner of a P may.
+ */
+#include "syscall.h"
+
+#include <errno.h>
+
+#include "gossamer.h"
+#include "park.h"
+
+RT_NOINLINE void rt_entersyscall(void *pc)
+{
+	struct gos_m *mp = rt_tls_m;
+	if (rt_unlikely(mp == NULL || rt_load_relaxed(&mp->go_on) == 0)) {
+		if (mp != NULL && mp->calls != 0) { /* one within the other */
+			mp->calls++;
+			return;
+		}
+		mp = rt_m_look_up(mp, pc);
+	}
+	struct gos_g *gp = mp->curg;
+	struct gos_p *pp = mp->p;
+
+	gp->wait_pc = pc;
+	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
+	RT_PROBE1(g_syscall, gp->goid);
+	rt_debug_event(gp, GOS_EVENT_CALL, GOS_REASON_NONE);
+	rt_g_set(gp, GOS_RUNNING, GOS_SYSCALL);
+	mp->calls = 1;
+	mp->call_p = rt_p_release(mp);
+	rt_store_relaxed(&pp->calls, pp->calls + 1);
+	rt_exchange(&pp->status, (uint32_t)GOS_P_SYSCALL); /* from here it may be taken. Pairs with sysmon's last look before it sleeps long */
+	if (rt_unlikely(rt_load_relaxed(&rt_sched.sysmon_away) != RT_SYSMON_NEAR))
+		rt_note_wake(&rt_sched.sysmon_note);
+}
+
+bool rt_syscall_retake(struct gos_p *pp)
+{
+	if (!rt_cas(&pp->status, (uint32_t)GOS_P_SYSCALL, (uint32_t)GOS_P_IDLE))
+		return false;
+	rt_count(&pp->handoffs);
+	rt_p_handoff(pp);
+	return true;
+}
+
+/* On g0, without a P: gp stands in line and its M has nothing to run. */
+static void exit_commit(struct gos_g *gp, void *arg)
+{
+	(void)arg;
+	gp->link = NULL;
+	rt_globq_put_list(gp, gp, 1);
+	rt_fence(); /* pairs with a worker's last look before it sleeps: protocol "find", step 5 */
+	if (rt_load_relaxed(&rt_sched.idle_p_count) != 0)
+		rt_wake();
+}
+
+static bool take_idle_p(struct gos_m *mp)
+{
+	if (rt_load_relaxed(&rt_sched.idle_p_count) == 0)
+		return false;
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	struct gos_p *pp = rt_p_take_idle();
+	rt_unlock(&rt_sched.lock);
+	if (pp == NULL)
+		return false;
+	rt_p_acquire(mp, pp);
+	rt_sysmon_look();
+	return true;
+}
+
+RT_NOINLINE bool rt_exitsyscall(void)
+{
+	struct gos_m *mp = rt_tls_m;
+	if (mp == NULL || mp->calls == 0)
+		return false;
+	if (--mp->calls != 0)
+		return true;
+	struct gos_g *gp = mp->curg;
+	struct gos_p *pp = mp->call_p;
+
+	mp->call_p = NULL;
+	/* Another M may have left the same P in SYSCALL since: to take it from him is as good. */
+	if (rt_likely(rt_load_relaxed(&pp->status) == GOS_P_SYSCALL && rt_cas(&pp->status, (uint32_t)GOS_P_SYSCALL, (uint32_t)GOS_P_RUNNING))) {
+		rt_p_acquire(mp, pp);
+		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNING);
+	} else if (take_idle_p(mp)) {
+		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNING);
+	} else {
+		rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
+		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNABLE);
+		mp->commit = exit_commit;
+		mp->commit_arg = NULL;
+		rt_switch_to(mp, gp, NULL);
+	}
+	return true;
+}
+
+/* ---- the public forms ---- */
+
+void gos_blocking_begin(void)
+{
+	rt_entersyscall(__builtin_return_address(0));
+}
+
+/* errno is the caller's business until here, so it is kept: on the thread that the goroutine is then on. */
+static RT_NOINLINE int get_errno(void)
+{
+	return errno;
+}
+
+static RT_NOINLINE void set_errno(int value)
+{
+	errno = value;
+}
+
+void gos_blocking_end(void)
+{
+	int saved = get_errno();
+	if (!rt_exitsyscall())
+		rt_panic_at(__builtin_return_address(0), "gos_blocking_end without gos_blocking_begin");
+	set_errno(saved);
+}
+
+void *gos_blocking(void *(*fn)(void *arg), void *arg)
+{
+	rt_entersyscall(__builtin_return_address(0));
+	void *value = fn(arg);
+	int saved = get_errno();
+	rt_exitsyscall();
+	set_errno(saved);
+	return value;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_preempt.c - a goroutine that computes without end lets others run: at checkpoints, at calls of the runtime, and at the points that a compiler puts into it.
+ */
+#include "gos_test.h"
+
+#define MS 1000000
+
+static volatile int stop, started;
+static volatile uint64_t count;
+
+static void hog_with_checkpoints(void)
+{
+	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
+	while (!stop) {
+		count = count + 1;
+		gos_checkpoint();
+	}
+}
+
+static void hog_of_a_mutex(gos_mutex *m)
+{
+	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
+	while (!stop) {
+		gos_mutex_lock(m);
+		count = count + 1;
+		gos_mutex_unlock(m);
+	}
+}
+
+static void hog_of_a_channel(gos_chan *c)
+{
+	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
+	for (int v = 0; !stop; v++) {
+		gos_chan_send(c, &v);
+		gos_chan_recv(c, &v);
+	}
+}
+
+static void hog_that_spawns_nobody(void)
+{
+	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
+	while (!stop)
+		gos_waitgroup_done(&(gos_waitgroup){.state = UINT64_C(2) << 32});
+}
+
+/* The caller gets its turn again and again although there are more hogs than Ps. */
+static void get_turns(void)
+{
+	for (int i = 0; i < 20; i++)
+		gos_sleep(MS);
+	while (started < 9)
+		gos_sleep(MS);
+	stop = 1;
+	gos_test_until_num(1);
+}
+
+GOS_TEST(checkpoints_let_others_run)
+{
+	for (int i = 0; i < 9; i++)
+		go(hog_with_checkpoints);
+	get_turns();
+}
+
+GOS_TEST(locking_an_uncontended_mutex_lets_others_run)
+{
+	static gos_mutex m[9];
+	for (int i = 0; i < 9; i++)
+		go(hog_of_a_mutex, &m[i]);
+	get_turns();
+}
+
+GOS_TEST(sending_where_there_is_room_lets_others_run)
+{
+	for (int i = 0; i < 9; i++)
+		go(hog_of_a_channel, gos_chan_make(int, 1));
+	get_turns();
+}
+
+GOS_TEST(any_call_of_the_runtime_lets_others_run)
+{
+	for (int i = 0; i < 9; i++)
+		go(hog_that_spawns_nobody);
+	get_turns();
+}
+
+/* preempted.c, compiled with the option */
+void preempted_loop(volatile int *stop, volatile int *started);
+int preempted_recursion(volatile int *stop, int depth);
+
+static void hog_in_recursion(void)
+{
+	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
+	while (preempted_recursion(&stop, 20) >= 0)
+		;
+}
+
+GOS_TEST(a_loop_compiled_with_the_option_lets_others_run)
+{
+	for (int i = 0; i < 9; i++)
+		go(preempted_loop, &stop, &started);
+	get_turns();
+}
+
+GOS_TEST(functions_compiled_with_the_option_let_others_run)
+{
+	for (int i = 0; i < 9; i++)
+		go(hog_in_recursion);
+	get_turns();
+}
