@@ -14,6 +14,7 @@
 #include "schedule.h"
 #include "slab.h"
 #include "spawn.h"
+#include "stats.h"
 #include "sysmon.h"
 
 static struct {
@@ -46,6 +47,7 @@ int gos_run(int (*app)(int argc, char **argv), int argc, char **argv)
 	gos_runtime.ps = rt_map(GOS_P_MAX * sizeof(struct gos_p *), "the table of Ps");
 	rt_crash_init();
 	rt_procs_set(rt_config.procs);
+	rt_stats_start();
 	rt_sysmon_start();
 
 	/* Goroutine 1 is made by this thread in the place of an M, for as long as that takes. */

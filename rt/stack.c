@@ -38,11 +38,25 @@ static bool arena_soft;         /* guards of the kind that gdb's gcore does not 
 static uint64_t slots_made;
 static bool no_soft_guards, no_hard_guards, no_vectors; /* the kernel refused one. Sync: atomic */
 
+static uint64_t stacks_made, bytes_made; /* of all sizes. Sync: atomic */
+
 struct free_stack {
 	struct free_stack *next;
 	char *low; /* with its guard */
 };
 static struct free_stack *free_stacks[CLASS_COUNT];
+
+static void count_made(uint64_t n, size_t size)
+{
+	__atomic_add_fetch(&stacks_made, n, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&bytes_made, n * (RT_GUARD_SIZE + size), __ATOMIC_RELAXED);
+}
+
+void rt_stack_totals(uint64_t *stacks, uint64_t *bytes)
+{
+	*stacks = rt_load_relaxed(&stacks_made);
+	*bytes = rt_load_relaxed(&bytes_made);
+}
 
 /* Inaccessible pages at both ends keep the kernel from merging an arena with its neighbours: gcore would drop them together. */
 static void arena_new(bool soft)
@@ -115,6 +129,7 @@ void rt_stack_alloc_batch(struct gos_g **gps, uint32_t n)
 		set_stack(gps[i], slot[i] + RT_GUARD_SIZE, RT_STACK_DEFAULT, 0, slots_made++ * 11);
 	}
 	rt_unlock(&lock);
+	count_made(n, RT_STACK_DEFAULT);
 
 	/* The kinds change at most once within a batch: hard ones first. */
 	uint32_t soft_from = 0;
@@ -150,6 +165,7 @@ void rt_stack_alloc(struct gos_g *gp, size_t size)
 
 	char *low = f != NULL ? f->low : rt_map(RT_GUARD_SIZE + size, "a stack");
 	if (f == NULL) {
+		count_made(1, size);
 		madvise(low, RT_GUARD_SIZE + size, MADV_NOHUGEPAGE);
 		if (!guard_hard(low))
 			guard_soft(&low, 1);

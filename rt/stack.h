@@ -37,6 +37,9 @@ void rt_stack_alloc(struct gos_g *gp, size_t size);
 /* Takes back a stack that is not of the default class. (Dead Gs keep a default one.) Nobody is on it. */
 void rt_stack_free(struct gos_g *gp);
 
+/* How many stacks were ever made, for none is unmapped, and their size with guards. Any thread. */
+void rt_stack_totals(uint64_t *stacks, uint64_t *bytes);
+
 /* Gives the pages of a dead G's stack back to the system; the next use commits new ones. */
 void rt_stack_discard(struct gos_g *gp);
 

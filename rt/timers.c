@@ -124,6 +124,14 @@ void rt_timer_add_sleeper(struct gos_p *pp, int64_t when, struct gos_g *gp)
 	rt_unlock(&pp->timers_lock);
 }
 
+uint32_t rt_timers_count(struct gos_p *pp)
+{
+	rt_lock(&pp->timers_lock, RT_RANK_TIMERS);
+	uint32_t count = pp->timers_count;
+	rt_unlock(&pp->timers_lock);
+	return count;
+}
+
 bool rt_timer_stop(struct rt_timer *t)
 {
 	for (;;) {

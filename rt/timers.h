@@ -47,6 +47,9 @@ static inline int64_t rt_timers_first_of_all(void)
 	return first;
 }
 
+/* How many of pp's are started and have not fired. Any thread. */
+uint32_t rt_timers_count(struct gos_p *pp);
+
 /* Calls the functions of pp's due timers, holding no lock; returns the goroutines that are to be made ready, linked by ->link, oldest first. Any M with a P. */
 struct gos_g *rt_timers_run(struct gos_p *pp, int64_t now);
 
