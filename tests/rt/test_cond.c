@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Goal: the rules of rt/cond.c: who is woken, in which order, and that no signal gets lost. Method: black box, but for the tickets. */
+/* Goal: the rules of rt/cond.c: who is woken, in which order, and that no signal gets lost. Method: black box, but for the tickets and the workers. */
 #include "gos_test.h"
+#include "state.h"
 
 static gos_cond c;
 static gos_mutex m;
@@ -163,10 +164,18 @@ GOS_TEST(cond_broadcast_wakes_all)
 	expect_idle();
 }
 
+static void one_worker(void)
+{
+	gos_procs(1);
+	for (uint32_t id = 1; id < gos_runtime.pcount; id++) /* they see it one by one */
+		while (__atomic_load_n(&gos_runtime.ps[id]->status, __ATOMIC_ACQUIRE) != GOS_P_RETIRED)
+			gos_sleep(100 * GOS_US);
+}
+
 GOS_TEST(cond_broadcast_lets_go_first_who_came_first)
 {
 	gos_waitgroup wg = {0};
-	gos_procs(1); /* with more, two that are awake may come to the lock in any order */
+	one_worker(); /* with more, two that are awake may come to the lock in any order */
 	gos_waitgroup_add(&wg, 20);
 	for (int i = 0; i < 20; i++)
 		gos_test_until_waiting(go(wait_once, i, &wg), "sync.Cond.Wait");
