@@ -29,7 +29,7 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 	gp->reason = (uint8_t)reason;
 	gp->wait_obj = object;
 	gp->wait_pc = pc;
-	gp->wait_since = rt_load_relaxed(&gos_runtime.now);
+	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 	RT_PROBE3(g_park, gp->goid, reason, object);
 	rt_g_set(gp, GOS_RUNNING, GOS_WAITING);
 	rt_debug_event(gp, GOS_EVENT_PARK, reason);
@@ -48,7 +48,7 @@ RT_INLINE void rt_ready(struct gos_m *mp, struct gos_g *gp)
 	RT_PROBE2(g_ready, gp->goid, mp->curg ? mp->curg->goid : 0);
 	rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
 	gp->waiting = NULL;
-	gp->wait_since = rt_load_relaxed(&gos_runtime.now);
+	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 	rt_debug_event(gp, GOS_EVENT_READY, gp->reason);
 	rt_runq_put_next(mp->p, gp);
 	rt_wake_hint();
@@ -67,7 +67,7 @@ RT_INLINE struct gos_m *rt_yield_to(struct gos_m *mp, struct gos_g *next, void *
 
 	RT_PROBE1(g_yield, gp->goid);
 	gp->wait_pc = pc;
-	gp->wait_since = rt_load_relaxed(&gos_runtime.now);
+	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 	rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
 	mp->commit = rt_yield_commit;
 	mp->commit_arg = mp;

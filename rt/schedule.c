@@ -55,7 +55,7 @@ void rt_inject(struct gos_m *mp, struct gos_g *list)
 		RT_PROBE2(g_ready, gp->goid, 0);
 		rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
 		gp->waiting = NULL;
-		gp->wait_since = rt_load_relaxed(&gos_runtime.now);
+		rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 		rt_debug_event(gp, GOS_EVENT_READY, gp->reason);
 	}
 	if (mp == NULL || mp->p == NULL) {

@@ -147,7 +147,7 @@ void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_op
 	gp->reason = GOS_REASON_NONE;
 	gp->wait_pc = NULL;
 	gp->wait_obj = NULL;
-	gp->wait_since = rt_load_relaxed(&gos_runtime.now);
+	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 	gp->entry = fn;
 	gp->create_pc = pc;
 	gp->creator = creator->goid;

@@ -107,7 +107,7 @@ struct gos_g {
 	uint64_t stack_lo;     /* lowest usable byte */
 	/* The second: what a park and a spawn record. */
 	uint64_t stack_hi;
-	int64_t wait_since;  /* runtime.now when it last parked, became runnable, or was made */
+	int64_t wait_since;  /* runtime.now when it last parked, became runnable, or was made. Sync: atomic; workers that look for old ones read it */
 	void *wait_obj;
 	void *wait_pc;
 	void *entry;
