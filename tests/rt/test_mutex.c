@@ -190,6 +190,67 @@ GOS_TEST(mutex_starving_waiter_gets_it)
 	expect_eq(m.state, 0);
 }
 
+/* Go's TestMutexFairness: one holds it nearly always, and who sleeps between two locks gets it all the same. */
+static void hold_mostly(gos_waitgroup *wg)
+{
+	while (__atomic_load_n(&hogging, __ATOMIC_ACQUIRE)) {
+		gos_mutex_lock(&m);
+		gos_sleep(100 * GOS_US);
+		gos_mutex_unlock(&m);
+	}
+	gos_waitgroup_done(wg);
+}
+
+static void sleep_between(int n, gos_waitgroup *wg)
+{
+	for (int i = 0; i < n; i++) {
+		gos_sleep(100 * GOS_US);
+		gos_mutex_lock(&m);
+		gos_mutex_unlock(&m);
+	}
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(mutex_who_sleeps_in_it_does_not_starve_others)
+{
+	gos_waitgroup holder = {0}, others = {0};
+	gos_waitgroup_add(&holder, 1);
+	gos_waitgroup_add(&others, 3);
+	go(hold_mostly, &holder);
+	for (int i = 0; i < 3; i++)
+		go(sleep_between, 10, &others);
+	gos_waitgroup_wait(&others);
+	__atomic_store_n(&hogging, 0, __ATOMIC_RELEASE);
+	gos_waitgroup_wait(&holder);
+	expect_eq(m.state, 0);
+}
+
+/* Go's HammerMutex: every third time without waiting. */
+static void hammer(gos_mutex *lock, int n, gos_waitgroup *wg)
+{
+	for (int i = 0; i < n; i++) {
+		if (i % 3 == 0) {
+			if (gos_mutex_try_lock(lock))
+				gos_mutex_unlock(lock);
+			continue;
+		}
+		gos_mutex_lock(lock);
+		gos_mutex_unlock(lock);
+	}
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(mutex_hammered_with_and_without_waiting)
+{
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 10);
+	for (int i = 0; i < 10; i++)
+		go(hammer, &m, 10000, &wg);
+	gos_waitgroup_wait(&wg);
+	expect_eq(m.state, 0);
+	expect_eq(m.sema, 0);
+}
+
 GOS_TEST(mutex_try_lock_does_not_barge_in_on_the_starving)
 {
 	m.state = STARVING;

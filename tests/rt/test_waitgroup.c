@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Goal: the rules of rt/waitgroup.c. Method: black box. */
+/* Goal: the rules of rt/waitgroup.c. Method: black box, but for two of the deaths. */
 #include "gos_test.h"
+#include "sema.h"
 
 static int finished;
 
@@ -86,6 +87,77 @@ GOS_TEST(waitgroup_is_left_alone_once_its_wait_returns)
 	gos_waitgroup_wait(&all);
 }
 
+/* Go's TestWaitGroup: n are done, and stand, before the second group lets them go. */
+static void done_then_wait(gos_waitgroup *one, gos_waitgroup *two, gos_waitgroup *gone)
+{
+	gos_waitgroup_done(one);
+	gos_waitgroup_wait(two);
+	__atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
+	gos_waitgroup_done(gone);
+}
+
+GOS_TEST(waitgroup_two_in_turn)
+{
+	gos_waitgroup one = {0}, two = {0}, gone = {0};
+	for (int round = 0; round < 8; round++) { /* used again each time */
+		finished = 0;
+		gos_waitgroup_add(&one, 16);
+		gos_waitgroup_add(&two, 16);
+		gos_waitgroup_add(&gone, 16);
+		for (int i = 0; i < 16; i++)
+			go(done_then_wait, &one, &two, &gone);
+		gos_waitgroup_wait(&one);
+		for (int i = 0; i < 16; i++) {
+			expect_eq(__atomic_load_n(&finished, __ATOMIC_ACQUIRE), 0);
+			gos_waitgroup_done(&two);
+		}
+		gos_waitgroup_wait(&gone);
+		expect_eq(finished, 16);
+	}
+}
+
+/* Go's TestWaitGroupRace: the group is raised, lowered and waited for at one time, and what was done before is seen after. */
+static void count_and_be_done(int *n, gos_waitgroup *wg)
+{
+	__atomic_add_fetch(n, 1, __ATOMIC_RELAXED);
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(waitgroup_raised_and_lowered_at_once)
+{
+	for (int i = 0; i < 3000; i++) {
+		gos_waitgroup wg = {0};
+		int n = 0;
+		gos_waitgroup_add(&wg, 1);
+		go(count_and_be_done, &n, &wg);
+		gos_waitgroup_add(&wg, 1); /* the first may be done already: from zero, and nobody waits */
+		go(count_and_be_done, &n, &wg);
+		gos_waitgroup_wait(&wg);
+		expect_eq(__atomic_load_n(&n, __ATOMIC_RELAXED), 2);
+	}
+}
+
+/* A goroutine that is counted may count others while somebody waits. */
+static void branch(int depth, gos_waitgroup *wg)
+{
+	if (depth > 0) {
+		gos_waitgroup_add(wg, 2);
+		go(branch, depth - 1, wg);
+		go(branch, depth - 1, wg);
+	}
+	__atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(waitgroup_grows_while_somebody_waits)
+{
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 1);
+	go(branch, 12, &wg);
+	gos_waitgroup_wait(&wg);
+	expect_eq(finished, (1 << 13) - 1);
+}
+
 static void negative(void)
 {
 	gos_waitgroup wg = {0};
@@ -108,9 +180,43 @@ static void nobody_does(void)
 	gos_waitgroup_wait(&wg);
 }
 
+static void negative_at_once(void)
+{
+	gos_waitgroup wg = {0};
+	gos_waitgroup_done(&wg);
+}
+
+/* From zero, with a waiter: what it waits for is not clear. By hand, since the moment between is too short to be hit. */
+static void raised_with_a_waiter(void)
+{
+	gos_waitgroup wg = {.state = 1};
+	gos_waitgroup_add(&wg, 2);
+}
+
+/* Raised again by the time the waiter comes to itself. The waker's two steps by hand, with the add between them. */
+static void wait_only(gos_waitgroup *wg)
+{
+	gos_waitgroup_wait(wg);
+}
+
+static void reused_too_early(void)
+{
+	static gos_waitgroup wg;
+	gos_waitgroup_add(&wg, 1);
+	gos_test_until_waiting(go(wait_only, &wg), "sync.WaitGroup.Wait");
+	__atomic_store_n(&wg.state, 0, __ATOMIC_SEQ_CST);
+	gos_waitgroup_add(&wg, 1);
+	rt_sema_release(&wg.sema, false, NULL);
+	for (;;)
+		gos_yield();
+}
+
 static const struct gos_death deaths[] = {
 	{"negative", negative, 2, {"panic: negative wait group counter", "goroutine 1 [running]:"}},
 	{"negative_add", negative_add, 2, {"panic: negative wait group counter"}},
+	{"negative_at_once", negative_at_once, 2, {"panic: negative wait group counter", "gos_waitgroup_done", "negative_at_once"}},
+	{"raised_with_a_waiter", raised_with_a_waiter, 2, {"panic: wait group raised from zero while goroutines wait", "gos_waitgroup_add"}},
+	{"reused_too_early", reused_too_early, 2, {"panic: wait group reused before its last wait returned", "goroutine 2 [running]:", "gos_waitgroup_wait", "wait_only"}},
 	{"nobody_does", nobody_does, 2, {"fatal error: all goroutines are asleep - deadlock!", "goroutine 1 [sync.WaitGroup.Wait, waitgroup 0x"}},
 };
 GOS_DEATHS(deaths)
