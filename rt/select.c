@@ -16,7 +16,7 @@
 
 struct order {
 	uint16_t *poll; /* the order of looking: random */
-	uint16_t *lock; /* the order of locking: by the channels' addresses; the channels that are not NULL come first */
+	uint16_t *lock; /* the order of locking: by the channels' addresses, cases of one channel at random: while the goroutine waits, the first of them is served */
 	int locked;     /* how many of `lock` are */
 };
 
@@ -74,18 +74,26 @@ static void make_order(struct gos_p *pp, const struct gos_case *cases, int n, st
 		int j = (int)random_below(pp, (uint32_t)polled + 1);
 		o->poll[polled++] = o->poll[j];
 		o->poll[j] = (uint16_t)i;
-		if (n > ON_STACK) {
-			o->lock[o->locked++] = (uint16_t)i;
+		if (n > ON_STACK)
 			continue;
-		}
 		int at = o->locked++; /* insertion: a few cases, mostly in order already */
 		for (; at > 0 && cases[o->lock[at - 1]].chan > c; at--)
 			o->lock[at] = o->lock[at - 1];
+		int same = 0;
+		while (rt_unlikely(same < at && cases[o->lock[at - 1 - same]].chan == c))
+			same++;
+		if (rt_unlikely(same > 0)) { /* anywhere among them */
+			int to = at - (int)random_below(pp, (uint32_t)same + 1);
+			o->lock[at] = o->lock[to];
+			at = to;
+		}
 		o->lock[at] = (uint16_t)i;
 	}
 	if (n <= ON_STACK)
 		return;
-	/* Heap sort: no memory, no recursion on a small stack. */
+	/* Heap sort: no memory, no recursion on a small stack. What is equal stays in an order as random as that which it begins with. */
+	o->locked = polled;
+	memcpy(o->lock, o->poll, (size_t)polled * sizeof *o->lock);
 	for (int start = o->locked / 2 - 1, end = o->locked; end > 1;) {
 		uint16_t moving;
 		if (start >= 0) {

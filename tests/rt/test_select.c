@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Goal: the rules of rt/select.c. Method: black box; chance is tested by counting, with bounds that a fair one misses once in 10^9 runs. */
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,6 +104,97 @@ GOS_TEST(select_each_of_2_among_nils_is_as_likely)
 	}
 	expect_lt(abs(count[1] - count[4]), 6 * 200); /* sigma of the difference is sqrt(ROUNDS) */
 }
+
+/* However long it goes on. A fair one leaves a case out for `most` rounds once in 10^9 runs: (4/5)^220 * 10^5 * 5 < 10^-15. */
+GOS_TEST(select_leaves_no_case_out_for_long)
+{
+	enum { N = 5, ROUNDS = 100000, MOST = 220 };
+	gos_chan *c[N];
+	struct gos_case cases[N];
+	int since[N] = {0};
+	for (int i = 0; i < N; i++) {
+		c[i] = gos_chan_make(int64_t, 1);
+		send_to(c[i], i);
+		cases[i] = (struct gos_case)GOS_RECV(c[i], NULL);
+	}
+	for (int round = 0; round < ROUNDS; round++) {
+		int which = gos_select(cases, N);
+		send_to(c[which], which);
+		for (int i = 0; i < N; i++) {
+			since[i] = i == which ? 0 : since[i] + 1;
+			expect_lt(since[i], MOST);
+		}
+	}
+}
+
+/* Of two channels that are always full, beside two that never have anything, both are drained alike. */
+static void keep_full(gos_chan *c, gos_chan *stop)
+{
+	int64_t v = 0;
+	for (;;) {
+		struct gos_case cases[] = {GOS_SEND(c, &v), GOS_RECV(stop, NULL)};
+		if (gos_select(cases, 2) == 1)
+			break;
+	}
+	gos_chan_send(done, &v);
+}
+
+GOS_TEST(select_drains_full_channels_alike)
+{
+	enum { ROUNDS = 20000, CAPACITY = ROUNDS + 1 };
+	gos_chan *a = gos_chan_make(int64_t, CAPACITY), *b = gos_chan_make(int64_t, CAPACITY), *never = gos_chan_make(int64_t, 0), *other = gos_chan_make(int64_t, 0),
+		 *stop = gos_chan_make(char, 0);
+	int count[4] = {0};
+	done = gos_chan_make(int64_t, 2);
+	for (int i = 0; i < CAPACITY; i++) {
+		send_to(a, i);
+		send_to(b, i);
+	}
+	go(keep_full, a, stop);
+	go(keep_full, b, stop);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct gos_case cases[] = {GOS_RECV(never, NULL), GOS_RECV(a, NULL), GOS_RECV(b, NULL), GOS_RECV(other, NULL)};
+		count[gos_select(cases, 4)]++;
+	}
+	gos_chan_close(stop);
+	recv_int(done);
+	recv_int(done);
+	expect_eq(count[0] + count[3], 0);
+	expect_lt(abs(count[1] - count[2]), 6 * 142); /* sigma of the difference is sqrt(ROUNDS) */
+}
+
+/* A select that sends 0 or 1 on one channel: which it is must be left to chance, and each come about as often; while it waits, too. */
+static void send_bits(gos_chan *c, int n)
+{
+	int64_t zero = 0, one = 1;
+	for (int i = 0; i < n; i++) {
+		struct gos_case cases[] = {GOS_SEND(c, &zero), GOS_SEND(c, &one)};
+		gos_select(cases, 2);
+	}
+}
+
+static void bits(size_t capacity)
+{
+	enum { N = 40000 };
+	gos_chan *c = gos_chan_make(int64_t, capacity);
+	int ones = 0, changes = 0;
+	int64_t before = 0;
+	go(send_bits, c, N);
+	for (int i = 0; i < N; i++) {
+		if (i % 8 == 0)
+			gos_yield(); /* so that the sender at times finds room, at times somebody who waits */
+		int64_t v = recv_int(c);
+		ones += v == 1;
+		changes += v != before;
+		before = v;
+	}
+	expect_lt(abs(2 * ones - N), 6 * 200); /* sigma is sqrt(N) */
+	expect_lt(abs(2 * changes - N), 6 * 200);
+}
+
+GOS_TEST(select_of_two_sends_on_one_channel_is_a_coin) { bits(0); }
+
+GOS_TEST(select_of_two_sends_on_one_channel_is_a_coin_buffered) { bits(128); }
 
 /* A waiter in a select is woken by either. */
 static void selector(gos_chan *a, gos_chan *b)
@@ -349,7 +441,7 @@ GOS_TEST(select_without_cases_parks_for_ever)
 }
 
 /* More cases than the runtime has room for on its stack, some channels several times, in no order. */
-static void many(int n)
+static void many(int n, int rounds)
 {
 	gos_chan **c = malloc((size_t)n * sizeof *c);
 	struct gos_case *cases = calloc((size_t)n, sizeof *cases);
@@ -366,7 +458,7 @@ static void many(int n)
 	}
 	for (int i = 0; i < n; i++)
 		cases[i] = (struct gos_case)GOS_RECV(c[i], &v[i]);
-	for (int round = 0; round < 60; round++) {
+	for (int round = 0; round < rounds; round++) {
 		int to = (int)(gos_test_random(&random) % (uint64_t)n);
 		if (c[to] == NULL)
 			continue;
@@ -384,10 +476,11 @@ static void many(int n)
 	free(v);
 }
 
-GOS_TEST(select_over_16_cases) { many(16); }
-GOS_TEST(select_over_17_cases) { many(17); }
-GOS_TEST(select_over_100_cases) { many(100); }
-GOS_TEST(select_over_5000_cases) { many(5000); }
+GOS_TEST(select_over_16_cases) { many(16, 60); }
+GOS_TEST(select_over_17_cases) { many(17, 60); }
+GOS_TEST(select_over_100_cases) { many(100, 60); }
+GOS_TEST(select_over_5000_cases) { many(5000, 60); }
+GOS_TEST_WITHIN(select_over_65535_cases, 60) { many(65535, 6); } /* as many as are allowed */
 
 /* Two that lock the same channels in opposite order must not lock each other out. */
 static void exchange(gos_chan *a, gos_chan *b, int rounds, gos_waitgroup *wg)
@@ -457,6 +550,401 @@ GOS_TEST(select_many_to_many)
 	int64_t n = PRODUCERS * EACH;
 	expect_eq(sums[1], n);
 	expect_eq(sums[0], n * (n - 1) / 2);
+}
+
+/* ---- one waiter leaves, the others stay ---- */
+
+static void receives_and_tells(gos_chan *c, int64_t me)
+{
+	int64_t v = recv_int(c) * 10 + me;
+	gos_chan_send(done, &v);
+}
+
+/* A queue that a select has left in the middle is whole. */
+GOS_TEST(select_that_leaves_the_middle_of_a_queue_leaves_it_whole)
+{
+	for (int place = 0; place < 3; place++) {
+		gos_chan *c = gos_chan_make(int64_t, 0), *other = gos_chan_make(int64_t, 0);
+		done = gos_chan_make(int64_t, 3);
+		for (int i = 0; i < 3; i++)
+			if (i == place)
+				gos_test_until_waiting(go(selector, c, other), "select");
+			else
+				gos_test_until_waiting(go(receives_and_tells, c, i), "chan receive");
+		send_to(other, 5);
+		expect_eq(recv_int(done), 53);
+		for (int i = 0; i < 3; i++)
+			if (i != place) {
+				send_to(c, 7);
+				expect_eq(recv_int(done), 70 + i);
+			}
+		int64_t v = 0;
+		expect(!gos_chan_try_send(c, &v));
+	}
+}
+
+static void selects_twice_on_one(gos_chan *c, gos_chan *d)
+{
+	struct gos_case cases[] = {GOS_RECV(c, NULL), GOS_RECV(c, NULL), GOS_RECV(d, NULL)};
+	int64_t which = gos_select(cases, 3);
+	gos_chan_send(done, &which);
+}
+
+GOS_TEST(select_that_stands_twice_in_a_queue_leaves_it_twice)
+{
+	for (int i = 0; i < 200; i++) {
+		gos_chan *c = gos_chan_make(int64_t, 0), *d = gos_chan_make(int64_t, 0);
+		done = gos_chan_make(int64_t, 1);
+		gos_test_until_waiting(go(selects_twice_on_one, c, d), "select");
+		uint64_t b = go(receives_and_tells, c, 1);
+		gos_test_until_waiting(b, "chan receive");
+		send_to(d, 7);
+		expect_eq(recv_int(done), 2);
+		send_to(c, 8);
+		expect_eq(recv_int(done), 81);
+		int64_t v = 0;
+		expect(!gos_chan_try_send(c, &v));
+		gos_chan_free(c);
+		gos_chan_free(d);
+		gos_chan_free(done);
+	}
+}
+
+/* ---- each value once ---- */
+
+static void send_on_any_of_4(gos_chan **c, int64_t n)
+{
+	for (int64_t v = 0; v < n; v++) {
+		struct gos_case cases[] = {GOS_SEND(c[0], &v), GOS_SEND(c[1], &v), GOS_SEND(c[2], &v), GOS_SEND(c[3], &v)};
+		gos_select(cases, 4);
+	}
+	for (int i = 0; i < 4; i++)
+		gos_chan_close(c[i]);
+}
+
+static void forward(gos_chan *from, gos_chan *to, gos_waitgroup *wg)
+{
+	int64_t v;
+	while (gos_chan_recv(from, &v))
+		gos_chan_send(to, &v);
+	gos_waitgroup_done(wg);
+}
+
+static void close_after(gos_chan *c, gos_waitgroup *wg)
+{
+	gos_waitgroup_wait(wg);
+	gos_chan_close(c);
+}
+
+GOS_TEST(select_sends_each_value_to_one_receiver)
+{
+	enum { N = 50000 };
+	static unsigned char seen[N];
+	gos_chan *c[4], *all = gos_chan_make(int64_t, 0);
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 4);
+	for (int i = 0; i < 4; i++) {
+		c[i] = gos_chan_make(int64_t, 0);
+		go(forward, c[i], all, &wg);
+	}
+	go(send_on_any_of_4, c, N);
+	go(close_after, all, &wg);
+	int64_t v, n = 0;
+	while (gos_chan_recv(all, &v)) {
+		expect(v >= 0 && v < N && !seen[v]);
+		seen[v] = 1;
+		n++;
+	}
+	expect_eq(n, N);
+}
+
+/* A receiver that waits with several cases on one channel: each of them is served about as often. */
+static void waiting_fair(int n)
+{
+	enum { ROUNDS = 4000, MOST = 20 };
+	gos_chan *c = gos_chan_make(int64_t, 0);
+	int count[MOST] = {0};
+	for (int i = 0; i < ROUNDS; i++) {
+		struct gos_case cases[MOST];
+		for (int j = 0; j < n; j++)
+			cases[j] = (struct gos_case)GOS_RECV(c, NULL);
+		go(send_to, c, i);
+		count[gos_select(cases, n)]++;
+	}
+	for (int j = 0; j < n; j++)
+		expect_lt(fabs(count[j] - (double)ROUNDS / n), 6 * sqrt((double)ROUNDS / n));
+}
+
+GOS_TEST(select_that_waits_three_times_on_one_channel_is_fair) { waiting_fair(3); }
+GOS_TEST(select_that_waits_twenty_times_on_one_channel_is_fair) { waiting_fair(20); }
+
+/* Two that offer and take on one channel, in either order of cases: nobody ever gets his own. */
+static void offer_and_take(gos_chan *c, int64_t me, int rounds, gos_waitgroup *wg)
+{
+	for (int i = 0; i < rounds; i++) {
+		int64_t out = me, in = -1;
+		if ((i & 1) == (int)me) {
+			struct gos_case cases[] = {GOS_RECV(c, &in), GOS_SEND(c, &out)};
+			if (gos_select(cases, 2) == 0 && gos_chan_cap(c) == 0)
+				expect_eq(in, 1 - me);
+		} else {
+			struct gos_case cases[] = {GOS_SEND(c, &out), GOS_RECV(c, &in)};
+			if (gos_select(cases, 2) == 1 && gos_chan_cap(c) == 0)
+				expect_eq(in, 1 - me);
+		}
+	}
+	gos_waitgroup_done(wg);
+}
+
+static void offer_until_told(gos_chan *c, gos_chan *stop)
+{
+	int64_t v = 5;
+	for (;;) {
+		struct gos_case cases[] = {GOS_SEND(c, &v), GOS_RECV(c, &v), GOS_RECV(stop, NULL)};
+		if (gos_select(cases, 3) == 2)
+			return;
+		v = 5;
+		gos_yield(); /* on a buffer it never waits */
+	}
+}
+
+/* The last of the two may be left without the other: with an odd count outstanding somebody else helps it out. */
+static void self(size_t capacity)
+{
+	enum { ROUNDS = 1000 };
+	gos_chan *c = gos_chan_make(int64_t, capacity), *stop = gos_chan_make(char, 0);
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 2);
+	for (int64_t me = 0; me < 2; me++)
+		go(offer_and_take, c, me, ROUNDS, &wg);
+	/* On a buffered channel one can go on alone; on one without a buffer each round of one is a round of the other, so both end together. */
+	if (capacity > 0)
+		go(offer_until_told, c, stop);
+	gos_waitgroup_wait(&wg);
+	gos_chan_close(stop);
+}
+
+GOS_TEST(select_never_meets_itself) { self(0); }
+GOS_TEST(select_both_ways_on_a_buffer) { self(10); }
+
+/* ---- looks that must not be fooled by what happens at the same moment ---- */
+
+static void one_of_two_must_be_ready(gos_chan *a, gos_chan *b)
+{
+	struct gos_case cases[] = {GOS_RECV(a, NULL), GOS_RECV(b, NULL)};
+	int64_t ready = gos_select_try(cases, 2) >= 0;
+	gos_chan_send(done, &ready);
+}
+
+/* b gets ready before a stops being: at no moment is neither. */
+static void race(bool close_b)
+{
+	done = gos_chan_make(int64_t, 1);
+	for (int i = 0; i < 20000; i++) {
+		gos_chan *a = gos_chan_make(int64_t, 1), *b = gos_chan_make(int64_t, close_b ? 0 : 1);
+		send_to(a, 1);
+		go(one_of_two_must_be_ready, a, b);
+		if (close_b)
+			gos_chan_close(b);
+		else
+			send_to(b, 1);
+		gos_chan_try_recv(a, NULL, NULL);
+		expect_eq(recv_int(done), 1);
+		gos_chan_free(a);
+		gos_chan_free(b);
+	}
+}
+
+GOS_TEST(select_try_finds_the_value_that_comes_before_another_goes) { race(false); }
+GOS_TEST(select_try_finds_the_close_that_comes_before_a_value_goes) { race(true); }
+
+/* ---- what blocks, and what does not ---- */
+
+enum { NIL, EMPTY, FULL, UNBUFFERED, CLOSED };
+
+static gos_chan *chan_in_state(int how)
+{
+	int64_t v = 1;
+	gos_chan *c = how == NIL ? NULL : gos_chan_make(int64_t, how == EMPTY || how == FULL ? 1 : 0);
+	if (how == FULL)
+		gos_chan_send(c, &v);
+	if (how == CLOSED)
+		gos_chan_close(c);
+	return c;
+}
+
+static void select_once(gos_chan *a, int dir_a, gos_chan *b, int dir_b)
+{
+	int64_t v = 1;
+	struct gos_case cases[] = {{a, &v, dir_a, false}, {b, &v, dir_b, false}};
+	int64_t which = gos_select(cases, 2);
+	gos_chan_send(done, &which);
+}
+
+GOS_TEST(select_blocks_exactly_where_no_case_can_go_ahead)
+{
+	static const struct {
+		int how, dir;
+		bool blocks;
+	} rows[] = {
+		{NIL, GOS_DIR_RECV, true},
+		{NIL, GOS_DIR_SEND, true},
+		{EMPTY, GOS_DIR_RECV, true},
+		{EMPTY, GOS_DIR_SEND, false},
+		{FULL, GOS_DIR_RECV, false},
+		{FULL, GOS_DIR_SEND, true},
+		{UNBUFFERED, GOS_DIR_RECV, true},
+		{UNBUFFERED, GOS_DIR_SEND, true},
+		{CLOSED, GOS_DIR_RECV, false},
+	};
+	enum { ROWS = sizeof rows / sizeof rows[0] };
+	done = gos_chan_make(int64_t, ROWS * ROWS);
+	for (int i = 0; i < ROWS; i++)
+		for (int j = 0; j < ROWS; j++) {
+			gos_chan *a = chan_in_state(rows[i].how), *b = chan_in_state(rows[j].how);
+			uint64_t g = go(select_once, a, rows[i].dir, b, rows[j].dir);
+			if (rows[i].blocks && rows[j].blocks) {
+				gos_test_until_waiting(g, "select");
+				struct gos_case cases[] = {{a, NULL, GOS_DIR_RECV, false}, {b, NULL, GOS_DIR_RECV, false}};
+				if (rows[i].dir == GOS_DIR_RECV && rows[j].dir == GOS_DIR_RECV)
+					expect_eq(gos_select_try(cases, 2), -1);
+				continue;
+			}
+			int64_t which = recv_int(done);
+			expect(which == 0 ? !rows[i].blocks : !rows[j].blocks);
+		}
+}
+
+/* A case is turned off by a channel that is NULL, as a state machine does it. */
+GOS_TEST(select_alternates_when_one_channel_is_nil_at_a_time)
+{
+	gos_chan *c[2] = {gos_chan_make(int64_t, 1), gos_chan_make(int64_t, 1)};
+	for (int64_t i = 0, v; i < 1000; i++) {
+		struct gos_case cases[] = {GOS_SEND(i % 2 == 0 ? c[0] : NULL, &i), GOS_SEND(i % 2 == 1 ? c[1] : NULL, &i)};
+		expect_eq(gos_select(cases, 2), i % 2);
+		expect(gos_chan_recv(c[i % 2], &v));
+		expect_eq(v, i);
+	}
+}
+
+/* ---- four channels, sent and received by plain operations and by selects at once ---- */
+
+enum { STRESS_N = 8000 };
+
+static void stress_send(gos_chan *c, gos_waitgroup *wg)
+{
+	for (int64_t i = 0; i < STRESS_N; i++)
+		send_to(c, i);
+	gos_waitgroup_done(wg);
+}
+
+/* The values of each channel come in order from either side; here two send the same row, so only their number is known. */
+static void stress_receive(gos_chan *c, gos_waitgroup *wg)
+{
+	for (int i = 0; i < STRESS_N; i++)
+		recv_int(c);
+	gos_waitgroup_done(wg);
+}
+
+static void stress_select(gos_chan **channels, bool sends, gos_waitgroup *wg)
+{
+	gos_chan *c[4];
+	int64_t n[4] = {0}, v[4];
+	memcpy(c, channels, sizeof c);
+	for (int left = 4 * STRESS_N; left > 0; left--) {
+		struct gos_case cases[4];
+		for (int i = 0; i < 4; i++) {
+			v[i] = n[i];
+			cases[i] = sends ? (struct gos_case)GOS_SEND(c[3 - i], &v[i]) : (struct gos_case)GOS_RECV(c[i], &v[i]);
+		}
+		int which = gos_select(cases, 4);
+		expect(which >= 0 && which < 4);
+		if (++n[which] == STRESS_N)
+			c[sends ? 3 - which : which] = NULL;
+	}
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST_WITHIN(select_and_plain_operations_on_four_channels, 60)
+{
+	gos_chan *c[4] = {gos_chan_make(int64_t, 0), gos_chan_make(int64_t, 0), gos_chan_make(int64_t, 2), gos_chan_make(int64_t, 3)};
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 10);
+	for (int i = 0; i < 4; i++) {
+		go(stress_send, c[i], &wg);
+		go(stress_receive, c[i], &wg);
+	}
+	go(stress_select, c, true, &wg);
+	go(stress_select, c, false, &wg);
+	gos_waitgroup_wait(&wg);
+	for (int i = 0; i < 4; i++) {
+		expect_eq(gos_chan_len(c[i]), 0);
+		expect(!gos_chan_try_recv(c[i], NULL, NULL));
+	}
+}
+
+/* ---- what is sent is what was allocated, and nothing stays behind ---- */
+
+static void send_objects(gos_chan *c, gos_chan *never, int n)
+{
+	for (int64_t i = 0; i < n; i++) {
+		int64_t *object = malloc(sizeof *object);
+		*object = i * i;
+		struct gos_case cases[] = {GOS_SEND(c, &object), GOS_RECV(never, NULL)};
+		expect_eq(gos_select(cases, 2), 0);
+	}
+	gos_chan_close(c);
+}
+
+static void objects(bool by_select)
+{
+	enum { N = 50000 };
+	gos_chan *c = gos_chan_make(int64_t *, 0), *never = gos_chan_make(char, 0);
+	go(send_objects, c, never, N);
+	int64_t i = 0, *object;
+	for (;;) {
+		struct gos_case cases[] = {GOS_RECV(c, &object), GOS_RECV(never, NULL)};
+		bool ok = by_select ? gos_select(cases, 2) == 0 && cases[0].ok : gos_chan_recv(c, &object);
+		if (!ok)
+			break;
+		expect_eq(*object, i * i);
+		i++;
+		free(object);
+	}
+	expect_eq(i, N);
+	expect(object == NULL);
+}
+
+GOS_TEST(select_passes_objects_to_receives) { objects(false); }
+GOS_TEST(select_passes_objects_to_selects) { objects(true); }
+
+static void answer(gos_chan *c, gos_chan *stop)
+{
+	for (;;) {
+		struct gos_case cases[] = {GOS_RECV(c, NULL), GOS_RECV(stop, NULL)};
+		if (gos_select(cases, 2) == 1)
+			return;
+	}
+}
+
+GOS_TEST(select_leaves_no_memory_behind)
+{
+	gos_chan *c = gos_chan_make(int64_t, 0), *stop = gos_chan_make(int64_t, 0), *never = gos_chan_make(int64_t, 0);
+	int64_t v = 1;
+	struct gos_case cases[24]; /* more than select has room for on the stack */
+	for (int i = 0; i < 24; i++)
+		cases[i] = (struct gos_case)GOS_RECV(i % 2 ? never : NULL, NULL);
+	cases[7] = (struct gos_case)GOS_SEND(c, &v);
+	go(answer, c, stop);
+	size_t before = 0;
+	for (int i = 0; i < 50000; i++) {
+		if (i == 1000)
+			before = mallinfo2().uordblks;
+		expect_eq(gos_select(cases, 24), 7);
+	}
+	size_t after = mallinfo2().uordblks;
+	gos_chan_close(stop);
+	expect_lt(after, before + 100000);
 }
 
 /* ---- deaths ---- */
