@@ -273,8 +273,6 @@ GOS_TEST(chan_nil_blocks_for_ever)
 
 /* ---- elements of any size ---- */
 
-#define BIG 4096
-
 static void fill(unsigned char *p, size_t size, unsigned n)
 {
 	for (size_t i = 0; i < size; i++)
@@ -291,11 +289,12 @@ static bool filled(const unsigned char *p, size_t size, unsigned n)
 
 static void send_filled(gos_chan *to, size_t size, int count)
 {
-	unsigned char elem[BIG];
+	unsigned char *elem = malloc(size + 1); /* it may be larger than a stack */
 	for (int i = 0; i < count; i++) {
 		fill(elem, size, (unsigned)i);
 		gos_chan_send(to, elem);
 	}
+	free(elem);
 	gos_chan_close(to);
 }
 
@@ -326,7 +325,9 @@ GOS_TEST(chan_elements_of_0_bytes) { elements_of(0); }
 GOS_TEST(chan_elements_of_1_byte) { elements_of(1); }
 GOS_TEST(chan_elements_of_8_bytes) { elements_of(8); }
 GOS_TEST(chan_elements_of_24_bytes) { elements_of(24); }
+GOS_TEST(chan_elements_of_1024_bytes) { elements_of(1024); }
 GOS_TEST(chan_elements_of_4096_bytes) { elements_of(4096); }
+GOS_TEST(chan_elements_of_70_kib) { elements_of(70 * 1024); } /* more than a goroutine's stack */
 
 GOS_TEST(chan_empty_elements_are_counted)
 {
@@ -341,6 +342,158 @@ GOS_TEST(chan_empty_elements_are_counted)
 	for (int i = 0; i < 3; i++)
 		expect(gos_chan_recv(k, &place));
 	expect_eq(place, 'x');
+}
+
+/* ---- many goroutines in a row ---- */
+
+static void pass_on(gos_chan *in, gos_chan *out)
+{
+	int64_t v;
+	while (gos_chan_recv(in, &v))
+		send_int(out, v);
+	gos_chan_close(out);
+}
+
+GOS_TEST(chan_values_go_through_10000_goroutines_in_order)
+{
+	enum { LENGTH = 10000, VALUES = 20 };
+	gos_chan *first = gos_chan_make(int64_t, 0), *last = first;
+	for (int i = 0; i < LENGTH; i++) {
+		gos_chan *next = gos_chan_make(int64_t, 0);
+		go(pass_on, last, next);
+		last = next;
+	}
+	for (int64_t sent = 0, got = 0, seen = -1; got < VALUES;) {
+		struct gos_case cases[] = {GOS_SEND(sent < VALUES ? first : NULL, &sent), GOS_RECV(last, &seen)};
+		if (gos_select(cases, 2) == 0) {
+			sent++;
+			if (sent == VALUES)
+				gos_chan_close(first);
+		} else {
+			expect_eq(seen, got++);
+		}
+	}
+	expect(!gos_chan_recv(last, NULL));
+	gos_test_until_num(1);
+}
+
+/* Each waits for the one before, takes its turn, and lets the next one go. */
+static void take_turn(gos_chan *in, gos_chan *out, int64_t me)
+{
+	expect(gos_chan_recv(in, NULL));
+	expect_eq(recv_int(c), me);
+	gos_chan_send(out, &me);
+}
+
+GOS_TEST(chan_turns_are_taken_in_order)
+{
+	enum { N = 1000 };
+	gos_chan *first = gos_chan_make(int64_t, 1), *in = first;
+	c = gos_chan_make(int64_t, 0);
+	for (int64_t i = 0; i < N; i++) {
+		gos_chan *out = gos_chan_make(int64_t, 1);
+		go(take_turn, in, out, i);
+		in = out;
+	}
+	send_int(first, 0);
+	for (int64_t i = 0; i < N; i++)
+		send_int(c, i);
+	expect_eq(recv_int(in), N - 1);
+}
+
+/* ---- looks that must not be fooled by what happens at the same moment ---- */
+
+static void must_find_it_ready(gos_chan *k)
+{
+	expect(gos_chan_try_recv(k, NULL, NULL)); /* a value, or closed: at no moment neither */
+	send_int(results, 1);
+}
+
+GOS_TEST(chan_try_receive_finds_a_value_that_gives_way_to_a_close)
+{
+	results = gos_chan_make(int64_t, 1);
+	for (int i = 0; i < 10000; i++) {
+		gos_chan *k = gos_chan_make(int64_t, 1);
+		send_int(k, 1);
+		go(must_find_it_ready, k);
+		gos_chan_close(k);
+		gos_chan_recv(k, NULL);
+		expect_eq(recv_int(results), 1);
+		gos_chan_free(k);
+	}
+}
+
+static int looking = 1;
+
+static void look_at_length(gos_chan *k, gos_waitgroup *wg)
+{
+	for (uint64_t n = 0; __atomic_load_n(&looking, __ATOMIC_ACQUIRE); n++) {
+		expect_le(gos_chan_len(k), 5); /* never less than 0 either: it is unsigned */
+		expect_eq(gos_chan_cap(k), 5);
+		if (n % 16 == 0)
+			gos_yield();
+	}
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(chan_len_is_between_0_and_cap_at_any_moment)
+{
+	gos_waitgroup wg = {0};
+	gos_chan *k = c = gos_chan_make(int64_t, 5);
+	results = gos_chan_make(int64_t, 8);
+	gos_waitgroup_add(&wg, 2);
+	go(look_at_length, k, &wg);
+	go(look_at_length, k, &wg);
+	for (int round = 0; round < 2000; round++) {
+		for (int i = 0; i < 8; i++)
+			go(sender, i);
+		for (int i = 0; i < 8; i++)
+			recv_int(k);
+		for (int i = 0; i < 8; i++)
+			recv_int(results);
+	}
+	__atomic_store_n(&looking, 0, __ATOMIC_RELEASE);
+	gos_waitgroup_wait(&wg);
+	expect_eq(gos_chan_len(k), 0);
+}
+
+static void report_what_comes(void)
+{
+	int64_t v = 77;
+	if (!gos_chan_recv(c, &v)) {
+		expect_eq(v, 0);
+		v = -1;
+	}
+	send_int(results, v);
+}
+
+/* Whoever waits gets a value or the end, each value once, though the close comes among them. */
+GOS_TEST(chan_close_after_some_sends_wakes_every_receiver)
+{
+	enum { N = 50 };
+	for (int round = 0; round < 200; round++) {
+		bool seen[N] = {false};
+		int values = round % N, ends = 0;
+		c = gos_chan_make(int64_t, 0);
+		results = gos_chan_make(int64_t, N);
+		for (int i = 0; i < N; i++)
+			go(report_what_comes);
+		for (int i = 0; i < values; i++)
+			send_int(c, i);
+		gos_chan_close(c);
+		for (int i = 0; i < N; i++) {
+			int64_t v = recv_int(results);
+			if (v == -1) {
+				ends++;
+				continue;
+			}
+			expect(v >= 0 && v < values && !seen[v]);
+			seen[v] = true;
+		}
+		expect_eq(ends, N - values);
+		gos_chan_free(c);
+		gos_chan_free(results);
+	}
 }
 
 /* ---- memory ---- */
@@ -455,6 +608,48 @@ static void many_to_many(size_t capacity)
 GOS_TEST(chan_many_to_many_unbuffered) { many_to_many(0); }
 GOS_TEST(chan_many_to_many_buffer_of_1) { many_to_many(1); }
 GOS_TEST(chan_many_to_many_buffer_of_128) { many_to_many(128); }
+
+/* Workers take from one queue and put what they found into another; each result must be there as often as its cause. */
+static void factor(gos_chan *in, gos_chan *out, gos_waitgroup *wg)
+{
+	static const int64_t primes[] = {2, 3, 7, 11, 13, 17, 19};
+	int64_t v;
+	for (uint64_t n = 0; gos_chan_recv(in, &v); n++) {
+		if (n % 4 == 0)
+			gos_yield();
+		send_int(out, v % primes[(size_t)v % 7] == 0 ? v : -v);
+	}
+	gos_waitgroup_done(wg);
+}
+
+static void feed(gos_chan *in, gos_chan *out, int64_t n, gos_waitgroup *wg)
+{
+	for (int64_t v = 1; v <= n; v++)
+		send_int(in, v);
+	gos_chan_close(in);
+	gos_waitgroup_wait(wg);
+	gos_chan_close(out);
+}
+
+GOS_TEST(chan_many_consumers_between_two_queues)
+{
+	enum { WORKERS = 23, VALUES = 60000 };
+	static unsigned char seen[VALUES + 1];
+	gos_waitgroup wg = {0};
+	gos_chan *in = gos_chan_make(int64_t, WORKERS * 3), *out = gos_chan_make(int64_t, WORKERS * 3);
+	gos_waitgroup_add(&wg, WORKERS);
+	for (int i = 0; i < WORKERS; i++)
+		go(factor, in, out, &wg);
+	go(feed, in, out, VALUES, &wg);
+	int64_t v, n = 0;
+	while (gos_chan_recv(out, &v)) {
+		v = v < 0 ? -v : v;
+		expect(v >= 1 && v <= VALUES && !seen[v]);
+		seen[v] = 1;
+		n++;
+	}
+	expect_eq(n, VALUES);
+}
 
 /* ---- deaths ---- */
 
