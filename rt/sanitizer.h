@@ -2,6 +2,9 @@
 /*
  * sanitizer.h - telling AddressSanitizer and ThreadSanitizer about stacks and switches. Floor 1. Empty in other builds.
  *
+ * Valgrind needs no build of its own: where its header was there at compile time, stacks are registered when they are made and the program
+ * runs under it, and it takes a move from one of them to another for a switch, not for a frame of a gigabyte.
+ *
  * Order at a switch: rt_sanitizer_leave on the old stack, the switch, rt_sanitizer_arrive on the new one.
  */
 #ifndef RT_SANITIZER_H
@@ -16,6 +19,24 @@
 #elif defined(RT_TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif
+
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define RT_ON_VALGRIND rt_unlikely(RUNNING_ON_VALGRIND) /* a few instructions that do nothing elsewhere */
+#else
+#define RT_ON_VALGRIND 0
+#endif
+
+/* From low to high will be stacks' for ever. */
+RT_INLINE void rt_sanitizer_stack(void *low, void *high)
+{
+	(void)low;
+	(void)high;
+#if defined(VALGRIND_STACK_REGISTER)
+	if (RT_ON_VALGRIND)
+		(void)VALGRIND_STACK_REGISTER(low, high);
+#endif
+}
 
 /* gp's stack is about to be used by a new goroutine. */
 RT_INLINE void rt_sanitizer_birth(struct gos_g *gp)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lock.h"
+#include "sanitizer.h"
 #include "slab.h"
 #include "state.h"
 #include "throw.h"
@@ -30,6 +31,7 @@
 #define ARENA_SIZE (RT_GUARD_SIZE + (size_t)ARENA_SLOTS * SLOT_SIZE + RT_GUARD_SIZE)
 #define COLOURS 32
 #define CLASS_COUNT 40 /* log2 of the size */
+#define VALGRIND_GUARDS 4096 /* it ends a program that has more than 30,000 mappings */
 
 static struct rt_lock lock;
 static char *arena;             /* its first slot */
@@ -79,7 +81,7 @@ static uint32_t guard_soft(char **pages, uint32_t n)
 	uint32_t done = 0;
 	for (uint32_t i = 0; i < n; i++)
 		v[i] = (struct iovec){pages[i], RT_GUARD_SIZE};
-	if (n > 1 && !rt_load_relaxed(&no_vectors)) {
+	if (n > 1 && !rt_load_relaxed(&no_vectors) && !RT_ON_VALGRIND) { /* which does not know this call */
 		if (syscall(SYS_process_madvise, PIDFD_SELF_THREAD, v, (size_t)n, MADV_GUARD_INSTALL, 0u) == (long)n * RT_GUARD_SIZE)
 			done = n;
 		else
@@ -96,6 +98,8 @@ static uint32_t guard_soft(char **pages, uint32_t n)
 static bool guard_hard(char *page)
 {
 	if (rt_load_relaxed(&no_hard_guards))
+		return false;
+	if (RT_ON_VALGRIND && rt_load_relaxed(&gos_runtime.hard_guards) >= VALGRIND_GUARDS)
 		return false;
 	if (mprotect(page, RT_GUARD_SIZE, PROT_NONE) != 0) {
 		rt_store_relaxed(&no_hard_guards, true); /* ENOMEM: vm.max_map_count */
@@ -130,6 +134,8 @@ void rt_stack_alloc_batch(struct gos_g **gps, uint32_t n)
 	}
 	rt_unlock(&lock);
 	count_made(n, RT_STACK_DEFAULT);
+	for (uint32_t i = 0; i < n; i++)
+		rt_sanitizer_stack(slot[i] + RT_GUARD_SIZE, slot[i] + SLOT_SIZE);
 
 	/* The kinds change at most once within a batch: hard ones first. */
 	uint32_t soft_from = 0;
@@ -166,6 +172,7 @@ void rt_stack_alloc(struct gos_g *gp, size_t size)
 	char *low = f != NULL ? f->low : rt_map(RT_GUARD_SIZE + size, "a stack");
 	if (f == NULL) {
 		count_made(1, size);
+		rt_sanitizer_stack(low + RT_GUARD_SIZE, low + RT_GUARD_SIZE + size);
 		madvise(low, RT_GUARD_SIZE + size, MADV_NOHUGEPAGE);
 		if (!guard_hard(low))
 			guard_soft(&low, 1);
