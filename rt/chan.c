@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "slab.h"
-#include "timers.h"
+#include "timer.h"
 
 #define BUFFER_MAX (UINT64_C(1) << 48) /* bytes */
 
@@ -58,30 +58,20 @@ gos_chan *gos_chan_make_at(size_t elem_size, size_t capacity, const char *elem_t
 	c->file = file;
 	c->line = (uint32_t)line;
 	c->timer = NULL;
+	c->owner = GOS_CHAN_OF_PROGRAM;
 	c->closed = 0;
-	rt_store_release(&c->live, 1u); /* an observer sees the rest when it sees this */
+	rt_store_release(&c->live, 1); /* an observer sees the rest when it sees this */
 	return c;
 }
 
-void gos_chan_free(gos_chan *c)
+void rt_chan_release(struct gos_chan *c)
 {
-	if (c == NULL)
-		return;
-	if (c->timer != NULL) {
-		while (!rt_timer_stop(c->timer) && rt_load_acquire(&c->timer->arg) != NULL)
-			rt_pause(); /* it is being fired by another worker; sleep.c clears arg when it has sent */
-		free(c->timer);
-		c->timer = NULL;
-	}
 	rt_lock(&c->lock, RT_RANK_CHAN);
-	if (c->closed == RT_CHAN_FREED || c->recvq.first != NULL || c->sendq.first != NULL) {
-		bool twice = c->closed == RT_CHAN_FREED;
-		rt_unlock(&c->lock);
-		rt_panic_at(__builtin_return_address(0), twice ? "free of a freed channel" : "free of a channel on which goroutines wait");
-	}
-	rt_store_relaxed(&c->live, 0u);
+	rt_store_relaxed(&c->live, 0);
 	rt_store_relaxed(&c->closed, (uint32_t)RT_CHAN_FREED);
 	rt_store_relaxed(&c->count, (uint64_t)0);
+	c->owner = GOS_CHAN_OF_PROGRAM;
+	c->timer = NULL;
 	char *buffer = c->buffer;
 	c->buffer = NULL;
 	rt_unlock(&c->lock);
@@ -90,6 +80,31 @@ void gos_chan_free(gos_chan *c)
 	c->link = free_chans;
 	free_chans = c;
 	rt_unlock(&slab_lock);
+}
+
+static RT_NOINLINE void misuse_of_owned(const struct gos_chan *c, const char *operation, void *pc)
+{
+	static const char *const owners[] = {"program", "gos_after", "timer", "ticker", "context"};
+	rt_panic_at(pc, "%s the channel of a %s", operation, owners[c->owner]);
+}
+
+void gos_chan_free(gos_chan *c)
+{
+	void *pc = __builtin_return_address(0);
+	if (c == NULL)
+		return;
+	if (rt_unlikely(c->owner == GOS_CHAN_OF_AFTER)) {
+		rt_timer_release(c->timer, "channel", pc);
+		return;
+	}
+	if (rt_unlikely(c->owner != GOS_CHAN_OF_PROGRAM))
+		misuse_of_owned(c, "free of", pc);
+	rt_lock(&c->lock, RT_RANK_CHAN);
+	bool twice = c->closed == RT_CHAN_FREED, awaited = c->recvq.first != NULL || c->sendq.first != NULL;
+	rt_unlock(&c->lock);
+	if (rt_unlikely(twice || awaited))
+		rt_panic_at(pc, twice ? "free of a freed channel" : "free of a channel on which goroutines wait");
+	rt_chan_release(c);
 }
 
 RT_NOINLINE void rt_chan_misuse(const struct gos_chan *c, const char *operation, void *pc)
@@ -215,21 +230,12 @@ bool gos_chan_try_recv(gos_chan *c, void *elem, bool *open)
 	return got >= 0;
 }
 
-void gos_chan_close(gos_chan *c)
+struct gos_g *rt_chan_close_locked(struct gos_chan *c)
 {
-	struct gos_m *mp = rt_m_of_goroutine();
 	struct gos_g *list = NULL, **end = &list;
 	struct gos_sudog *sg;
 
-	if (c == NULL)
-		rt_panic_at(__builtin_return_address(0), "close of nil channel");
-	rt_lock(&c->lock, RT_RANK_CHAN);
-	if (c->closed != 0) {
-		rt_unlock(&c->lock);
-		rt_chan_misuse(c, "close of", __builtin_return_address(0));
-	}
 	rt_store_relaxed(&c->closed, (uint32_t)RT_CHAN_CLOSED);
-	/* All of them are taken off first and made ready after: one of them may free c as soon as it runs. */
 	while ((sg = rt_waitq_take(&c->recvq)) != NULL) {
 		if (sg->elem != NULL)
 			memset(sg->elem, 0, c->elem_size);
@@ -243,6 +249,23 @@ void gos_chan_close(gos_chan *c)
 		end = &sg->g->link;
 	}
 	*end = NULL;
+	return list;
+}
+
+void gos_chan_close(gos_chan *c)
+{
+	struct gos_m *mp = rt_m_of_goroutine();
+
+	if (c == NULL)
+		rt_panic_at(__builtin_return_address(0), "close of nil channel");
+	if (rt_unlikely(c->owner != GOS_CHAN_OF_PROGRAM))
+		misuse_of_owned(c, "close of", __builtin_return_address(0));
+	rt_lock(&c->lock, RT_RANK_CHAN);
+	if (c->closed != 0) {
+		rt_unlock(&c->lock);
+		rt_chan_misuse(c, "close of", __builtin_return_address(0));
+	}
+	struct gos_g *list = rt_chan_close_locked(c);
 	rt_unlock(&c->lock);
 	while (list != NULL) {
 		struct gos_g *gp = list;

@@ -125,6 +125,13 @@ RT_INLINE void rt_chan_buffer_take(struct gos_chan *c, void *elem)
 	rt_store_relaxed(&c->count, c->count - 1);
 }
 
+/* Closes c and takes off all who wait: the list, by ->link, of those whom the caller makes ready once it has released the lock; one of them may free c as
+ * soon as it runs. Lock: c's. */
+struct gos_g *rt_chan_close_locked(struct gos_chan *c);
+
+/* Gives c back, whoever it belongs to; nobody waits on it. Any M. */
+void rt_chan_release(struct gos_chan *c);
+
 /* The panic of an operation on a channel that is closed for it, or freed. Holding no lock. */
 _Noreturn void rt_chan_misuse(const struct gos_chan *c, const char *operation, void *pc);
 

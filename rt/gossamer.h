@@ -213,36 +213,54 @@ GOS_API int64_t gos_now(void);
 /* Waits at least ns nanoseconds; returns at once when ns <= 0. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
 GOS_API void gos_sleep(int64_t ns);
 
-/* A channel of int64_t, capacity 1, on which gos_now() is sent once, ns nanoseconds from now.
- * Blocks: no.  Panics: no.  Owns: the caller, until gos_chan_free, which may come before the time and then stops the timer. */
-GOS_API gos_chan *gos_after(int64_t ns);
+/*
+ * gos_chan *gos_after(int64_t ns);
+ *
+ * A channel of int64_t, capacity 1, on which gos_now() is sent once, ns nanoseconds from now. It is not for closing.
+ * Blocks: no.  Panics: no.  Owns: the caller, until gos_chan_free, which may come before the time and then stops the timer.
+ */
+#define gos_after(ns) gos_after_at((ns), __FILE__, __LINE__)
+GOS_API gos_chan *gos_after_at(int64_t ns, const char *file, int line);
 
 /*
  * A timer runs fn(arg) in a goroutine of its own once, ns nanoseconds from now; or, where fn is NULL, sends gos_now() on its channel (of int64_t,
- * capacity 1, gos_timer_chan). After stop or reset have returned, nothing of the time before is sent or received any more.
+ * capacity 1, gos_timer_chan). After stop or reset have returned, nothing of the time before is sent or received any more. Any number of goroutines
+ * may use a timer or a ticker at once; to use one that was freed panics, unless its memory is another's by then.
  */
 typedef struct gos_timer gos_timer;
-/* Blocks: no.  Panics: no.  Owns: the caller, until gos_timer_free. */
-GOS_API gos_timer *gos_timer_start(int64_t ns, void (*fn)(void *arg), void *arg);
-/* The channel of a timer without a function; NULL else. Blocks: no.  Panics: no.  Owns: the timer does. */
+/*
+ * gos_timer *gos_timer_start(int64_t ns, void (*fn)(void *arg), void *arg);
+ *
+ * Blocks: no.  Panics: no.  Owns: the caller, until gos_timer_free.
+ */
+#define gos_timer_start(ns, fn, arg) gos_timer_start_at((ns), (fn), (arg), __FILE__, __LINE__)
+GOS_API gos_timer *gos_timer_start_at(int64_t ns, void (*fn)(void *arg), void *arg, const char *file, int line);
+/* The channel of a timer without a function, not for closing or freeing; NULL else. Blocks: no.  Panics: no.  Owns: the timer does. */
 GOS_API gos_chan *gos_timer_chan(gos_timer *t);
-/* True when this kept the timer from firing; false when it had fired, or been stopped, before. Does not wait for fn to end.
- * Blocks: no.  Panics: no.  Owns: nothing. */
+/* True when this kept the timer from firing, or took its value back before it was received; false when it had fired, or been stopped, before. Does not
+ * wait for fn to end. Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API bool gos_timer_stop(gos_timer *t);
-/* As if stopped and started anew; true when it had been active. Blocks: no.  Panics: no.  Owns: nothing. */
+/* As if stopped and started anew; true where stop would have been. Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API bool gos_timer_reset(gos_timer *t, int64_t ns);
 /* Stops it and gives its memory, and its channel, back; NULL is allowed. Blocks: no.  Panics: when somebody waits on its channel.  Owns: takes t. */
 GOS_API void gos_timer_free(gos_timer *t);
 
 /* A ticker sends gos_now() on its channel (of int64_t, capacity 1) every period_ns; ticks that nobody takes in time are dropped. */
 typedef struct gos_ticker gos_ticker;
-/* Blocks: no.  Panics: when period_ns <= 0.  Owns: the caller, until gos_ticker_free. */
-GOS_API gos_ticker *gos_ticker_start(int64_t period_ns);
+/*
+ * gos_ticker *gos_ticker_start(int64_t period_ns);
+ *
+ * Blocks: no.  Panics: when period_ns <= 0.  Owns: the caller, until gos_ticker_free.
+ */
+#define gos_ticker_start(period_ns) gos_ticker_start_at((period_ns), __FILE__, __LINE__)
+GOS_API gos_ticker *gos_ticker_start_at(int64_t period_ns, const char *file, int line);
+/* Its channel, not for closing or freeing. Blocks: no.  Panics: no.  Owns: the ticker does. */
 GOS_API gos_chan *gos_ticker_chan(gos_ticker *t);
-/* No more ticks; the channel is not closed. Blocks: no.  Panics: no.  Owns: nothing. */
+/* No more ticks, not even one that was sent and not received; the channel is not closed. Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API void gos_ticker_stop(gos_ticker *t);
-/* The next tick comes period_ns from now. Blocks: no.  Panics: when period_ns <= 0.  Owns: nothing. */
+/* The next tick comes period_ns from now, stopped or not. Blocks: no.  Panics: when period_ns <= 0.  Owns: nothing. */
 GOS_API void gos_ticker_reset(gos_ticker *t, int64_t period_ns);
+/* Stops it and gives its memory, and its channel, back; NULL is allowed. Blocks: no.  Panics: when somebody waits on its channel.  Owns: takes t. */
 GOS_API void gos_ticker_free(gos_ticker *t);
 
 /* ---- context -------------------------------------------------------------------------------------------------------- */

@@ -125,11 +125,9 @@ static RT_NOINLINE void goid_refill(struct gos_p *pp)
 	pp->goid_end++;
 }
 
-void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_options *options)
+/* RUNNABLE, and in no queue yet. Owner P only. */
+RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *registers, uint64_t creator, void *pc, const struct gos_go_options *options)
 {
-	struct gos_m *mp = rt_m_of_goroutine();
-	struct gos_p *pp = mp->p;
-	struct gos_g *creator = mp->curg != NULL ? mp->curg : &mp->g0;
 	struct gos_g *gp = take_g(pp, options != NULL ? options->stack_size : 0);
 
 	rt_sanitizer_birth(gp);
@@ -150,18 +148,34 @@ void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_op
 	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 	gp->entry = fn;
 	gp->create_pc = pc;
-	gp->creator = creator->goid;
+	gp->creator = creator;
 	if (options != NULL && options->name != NULL) {
 		snprintf(gp->name, sizeof gp->name, "%s", options->name);
 		gp->flags |= RT_G_NAMED;
 	}
-	creator->last_made = gp->goid;
 	rt_count(&pp->spawns);
 	rt_g_set(gp, gp->status == GOS_DEAD ? GOS_DEAD : GOS_IDLE, GOS_RUNNABLE);
-	RT_PROBE3(g_create, gp->goid, fn, creator->goid);
+	RT_PROBE3(g_create, gp->goid, fn, creator);
 	rt_debug_event(gp, GOS_EVENT_CREATE, GOS_REASON_NONE);
+	return gp;
+}
+
+void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_options *options)
+{
+	struct gos_m *mp = rt_m_of_goroutine();
+	struct gos_g *creator = mp->curg != NULL ? mp->curg : &mp->g0;
+	struct gos_g *gp = give_birth(mp->p, fn, registers, creator->goid, pc, options);
+	creator->last_made = gp->goid;
 	/* From here the goroutine may run and end: do not touch it. */
-	rt_runq_put(pp, gp);
+	rt_runq_put(mp->p, gp);
+	rt_wake_hint();
+}
+
+void rt_go_for(uint64_t creator, void *pc, void (*fn)(void *arg), void *arg)
+{
+	struct gos_p *pp = rt_tls_m->p;
+	uint64_t registers[START_REGISTER_WORDS] = {(uint64_t)arg};
+	rt_runq_put_back(pp, give_birth(pp, (void *)fn, registers, creator, pc, NULL));
 	rt_wake_hint();
 }
 

@@ -13,6 +13,10 @@ struct gos_go_options;
  * is left in the creator's last_made. Called by the assembly entries, on a goroutine; by gos_run for the first. */
 void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_options *options);
 
+/* A goroutine that calls fn(arg), in the name of goroutine `creator`, whose code stands or stood at pc: behind all others, so that those that are made one after
+ * the other begin in that order. On an M with a P, g0 too. */
+void rt_go_for(uint64_t creator, void *pc, void (*fn)(void *arg), void *arg);
+
 /* The first thing a new goroutine's stack does. Called by rt_gostart. */
 void rt_goroutine_begin(struct gos_m *mp);
 

@@ -208,6 +208,9 @@ struct gos_waitq {
 	struct gos_sudog *first, *last;
 };
 
+/* Who made a channel, closes it and gives it back: the program, or what the program got it from. One of GOS_CHAN_OF_AFTER is the program's to free. */
+enum gos_chan_owner { GOS_CHAN_OF_PROGRAM, GOS_CHAN_OF_AFTER, GOS_CHAN_OF_TIMER, GOS_CHAN_OF_TICKER, GOS_CHAN_OF_CONTEXT };
+
 /* At least one of recvq and sendq is empty, but for a goroutine that is in both with one select. When count > 0, recvq is empty;
  * when count < capacity, sendq is empty. Lock: lock, for everything that changes after it was made. */
 struct gos_chan {
@@ -216,7 +219,8 @@ struct gos_chan {
 	uint64_t count;  /* Sync: likewise */
 	uint64_t capacity;
 	uint32_t elem_size;
-	uint32_t live;
+	uint16_t live;
+	uint16_t owner; /* enum gos_chan_owner: who closes and frees it */
 	char *buffer;
 	uint64_t sendx, recvx;
 	struct gos_waitq recvq, sendq;
@@ -224,7 +228,7 @@ struct gos_chan {
 	const char *file;
 	uint32_t line;
 	uint32_t index;          /* its number among all channels */
-	struct rt_timer *timer; /* of gos_after; NULL else */
+	struct gos_timer *timer; /* of a channel that a timer sends on; NULL else */
 	struct gos_chan *link;   /* free list */
 } __attribute__((aligned(RT_CACHE_LINE)));
 

@@ -9,6 +9,8 @@
 #ifndef RT_TIMERS_H
 #define RT_TIMERS_H
 
+#include "atomic.h"
+#include "clock.h"
 #include "state.h"
 
 struct rt_timer_slot {
@@ -16,6 +18,15 @@ struct rt_timer_slot {
 	uintptr_t what; /* a timer; or a goroutine that sleeps, plus RT_SLEEPER */
 };
 #define RT_SLEEPER 1u
+
+/* When what is to happen ns from now is due. What is to happen at once is due by the coarse clock: at the next look. */
+static inline int64_t rt_time_after(int64_t ns)
+{
+	int64_t when;
+	if (ns <= 0)
+		return rt_load_relaxed(&gos_runtime.now);
+	return __builtin_add_overflow(rt_now(), ns, &when) || when == INT64_MAX ? INT64_MAX - 1 : when;
+}
 
 void rt_timers_init(struct gos_p *pp);
 
