@@ -37,7 +37,7 @@ void rt_p_put_idle(struct gos_p *pp)
 
 void rt_p_acquire(struct gos_m *mp, struct gos_p *pp)
 {
-	rt_store_relaxed(&pp->m, mp);
+	rt_store_release(&pp->m, mp); /* sysmon finds an M whose fields are set */
 	rt_store_relaxed(&mp->p, pp);
 	rt_store_relaxed(&pp->status, (uint32_t)GOS_P_RUNNING);
 	rt_store_relaxed(&mp->go_on, 1u);
