@@ -36,10 +36,20 @@ LC_ALL=C tr '[:upper:]' '[:lower:]' <"$scratch/words" | grep . | LC_ALL=C sort |
 same "pipeline" "$(awk '{ words += $1 } END { printf "%d words, %d different, in 2 files\n", words, NR }' "$scratch/counts")
 $(head -10 "$scratch/counts" | awk '{ printf "%8d %s\n", $1, $2 }')" "$(./pipeline "$here/../LICENSE" "$here/server.c")"
 
+# The wrong way gets stuck, and the report says who holds what each of them waits for; the right way ends.
+refuses 2 '^fatal error: all goroutines are asleep - deadlock!$' ./philosophers 3
+for seat in 0 1 2; do
+	same "philosopher $seat waits for the next one" "$(((seat + 1) % 3))" "$(sed -n \
+		's/^goroutine [0-9]* "philosopher '$seat'": sync.Mutex.Lock on mutex 0x[0-9a-f]* held by goroutine [0-9]* "philosopher \([0-9]\)"$/\1/p' "$scratch/said")"
+done
+same "philosophers in order" "3 philosophers had 20 meals each" "$(./philosophers -o 3)"
+same "many philosophers in order" "500 philosophers had 3 meals each" "$(./philosophers -o 500 3)"
+
 refuses 64 usage: ./sieve 0
 refuses 64 usage: ./sieve 10x
 refuses 64 usage: ./pipeline
 refuses 1 "No such file" ./pipeline "$here/../LICENSE" "$scratch/nowhere"
+refuses 64 usage: ./philosophers -o 1
 refuses 64 usage: ./server
 refuses 1 "cannot listen" ./server nonsense
 refuses 64 usage: ./drive 127.0.0.1:1 1 2
