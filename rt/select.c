@@ -6,6 +6,7 @@
  * a sudog for each goes into its channel's queue and all locks are released once the goroutine is parked. Whoever then wins the compare-and-swap on
  * g->select_done may wake it; it takes its other sudogs out again under all locks.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "chan.h"
@@ -18,7 +19,15 @@ struct order {
 	uint16_t *poll; /* the order of looking: random */
 	uint16_t *lock; /* the order of locking: by the channels' addresses, cases of one channel at random: while the goroutine waits, the first of them is served */
 	int locked;     /* how many of `lock` are */
+	void *memory;   /* that the two are in, from malloc; NULL: they are on the stack */
 };
+
+/* Whatever ends the select, a panic too: the goroutine may recover and go on. */
+static void order_free(const struct order *o)
+{
+	if (rt_unlikely(o->memory != NULL))
+		free(o->memory);
+}
 
 /* A channel that stands in several cases is locked once: by the first of its run in `lock`. */
 static bool first_of_run(const struct gos_case *cases, const struct order *o, int i)
@@ -128,6 +137,7 @@ static int do_ready_case(struct gos_m *mp, struct gos_case *cases, const struct 
 		if (k->dir == GOS_DIR_SEND) {
 			if (c->closed != 0) {
 				unlock_all(cases, o);
+				order_free(o);
 				rt_chan_misuse(c, "send on", pc);
 			}
 			sg = rt_waitq_take(&c->recvq);
@@ -174,8 +184,10 @@ static int do_ready_case(struct gos_m *mp, struct gos_case *cases, const struct 
 		if (c->closed != 0) {
 			bool freed = c->closed == RT_CHAN_FREED;
 			unlock_all(cases, o);
-			if (freed)
+			if (freed) {
+				order_free(o);
 				rt_chan_misuse(c, "receive from", pc);
+			}
 			if (k->elem != NULL)
 				memset(k->elem, 0, c->elem_size);
 			k->ok = false;
@@ -189,21 +201,21 @@ static int do_select(struct gos_case *cases, int n, bool block, void *pc)
 {
 	struct gos_m *mp = rt_m_of_goroutine();
 	struct gos_g *gp = mp->curg;
-	uint16_t space[2 * ON_STACK], *memory = space;
-	struct order o;
+	uint16_t space[2 * ON_STACK];
+	struct order o = {.poll = space, .lock = space + ON_STACK};
 
 	if (n < 0 || n > CASES_MAX)
 		rt_panic_at(pc, "gos_select: %d cases; at most %d are possible", n, CASES_MAX);
-	if (n > ON_STACK) {
-		memory = malloc(2 * (size_t)n * sizeof *memory);
-		if (memory == NULL)
-			rt_fatal_exhausted("a select's order", 12 /* ENOMEM */);
-	}
 	for (int i = 0; i < n; i++)
 		if (cases[i].chan != NULL && cases[i].dir != GOS_DIR_SEND && cases[i].dir != GOS_DIR_RECV)
 			rt_panic_at(pc, "gos_select: case %d is neither a send nor a receive", i);
-	o.poll = memory;
-	o.lock = memory + n;
+	if (n > ON_STACK) {
+		o.memory = malloc(2 * (size_t)n * sizeof *o.poll);
+		if (o.memory == NULL)
+			rt_fatal_exhausted("a select's order", ENOMEM);
+		o.poll = o.memory;
+		o.lock = o.poll + n;
+	}
 	make_order(mp->p, cases, n, &o);
 
 	lock_all(cases, &o);
@@ -211,8 +223,7 @@ static int do_select(struct gos_case *cases, int n, bool block, void *pc)
 	if (chosen >= 0 || !block) {
 		if (chosen < 0)
 			unlock_all(cases, &o);
-		if (memory != space)
-			free(memory);
+		order_free(&o);
 		return chosen;
 	}
 	if (o.locked == 0)
@@ -262,8 +273,7 @@ static int do_select(struct gos_case *cases, int n, bool block, void *pc)
 		sg->obj = NULL;
 		rt_sudog_put(mp->p, sg);
 	}
-	if (memory != space)
-		free(memory);
+	order_free(&o);
 	if (chosen < 0)
 		rt_throw("a select was woken by nobody");
 	if (cases[chosen].dir == GOS_DIR_SEND && !success)
