@@ -63,38 +63,104 @@ static void long_sleeper(uint64_t random)
 	stress_leave(worker);
 }
 
+/* One of the timers that a keeper has: gos_after's, a channel's, or a function's; at first none. */
+struct kept {
+	gos_chan *after;
+	gos_timer *t;
+	bool calls;
+	int64_t due;
+	int64_t settings; /* of a function's: how often it was set, less those that were stopped in time */
+	int64_t fired;    /* of a function's: how often it was called. Sync: atomic */
+};
+
+static void call(void *arg)
+{
+	struct kept *k = arg;
+	__atomic_add_fetch(&k->fired, 1, __ATOMIC_ACQ_REL);
+}
+
+/* It has been set a while ago: has it fired, when it must have and not before? Returns what stop or reset must say of it now. */
+static bool check_kept(struct kept *k)
+{
+	int64_t now = gos_now(), late = k->due + 20 * GOS_S * GOS_TEST_SLOW, then;
+	bool open;
+	if (k->calls) {
+		if (gos_timer_stop(k->t)) {
+			k->settings--;
+			expect_lt(now, late); /* else it was forgotten */
+		} else {
+			expect_ge(gos_now(), k->due);
+		}
+		return false;
+	}
+	gos_chan *c = k->after != NULL ? k->after : gos_timer_chan(k->t);
+	if (!gos_chan_try_recv(c, &then, &open)) {
+		expect_lt(now, late);
+		return true;
+	}
+	expect(open);
+	expect_ge(then, k->due);
+	expect(!gos_chan_try_recv(c, NULL, NULL)); /* once */
+	return false;
+}
+
+static void set_kept(struct kept *k, bool active, uint64_t random)
+{
+	int64_t ns = (int64_t)(random >> 8) % (4 * GOS_S);
+	k->due = gos_now() + ns;
+	k->settings++;
+	if (k->calls || (k->t != NULL && random % 4 != 0)) { /* a function's is always used again: it may be about to be called with k */
+		expect_eq(gos_timer_reset(k->t, ns), active);
+		return;
+	}
+	gos_chan_free(k->after);
+	gos_timer_free(k->t);
+	k->after = NULL;
+	k->t = NULL;
+	k->settings = 1;
+	switch (random >> 2 & 3) {
+	case 0:
+		k->after = gos_after(ns);
+		break;
+	case 1:
+		k->calls = true;
+		k->t = gos_timer_start(ns, call, k);
+		break;
+	default:
+		k->t = gos_timer_start(ns, NULL, NULL);
+		break;
+	}
+}
+
 /* Keeps KEPT timers running, most of which it gives up before their time. */
 static void keeper(uint64_t random)
 {
-	struct kept {
-		gos_chan *c;
-		int64_t due;
-	} *kept = calloc(KEPT, sizeof *kept);
+	struct kept *kept = calloc(KEPT, sizeof *kept);
 	int worker = stress_enter();
 	for (int round = 0; !stress_stopped(); round++) {
 		struct kept *k = &kept[round < KEPT ? (uint64_t)round : gos_test_random(&random) % KEPT];
-		int64_t ns = (int64_t)(gos_test_random(&random) % (4 * GOS_S)), then;
-		bool open;
-		if (k->c != NULL) {
-			int64_t now = gos_now();
-			if (gos_chan_try_recv(k->c, &then, &open)) {
-				expect(open);
-				expect_ge(then, k->due);
-			} else {
-				expect_lt(now, k->due + 20 * GOS_S * GOS_TEST_SLOW); /* else it was forgotten */
-			}
-			gos_chan_free(k->c);
-		}
-		k->due = gos_now() + ns;
-		k->c = gos_after(ns);
+		bool active = (k->t != NULL || k->after != NULL) && check_kept(k);
+		set_kept(k, active, gos_test_random(&random));
 		stress_step(worker);
 		if (round % 64 == 0)
 			stress_disturb(&random);
 		if (round % 256 == 0)
 			gos_yield();
 	}
-	for (int i = 0; i < KEPT; i++)
-		gos_chan_free(kept[i].c);
+	for (int i = 0; i < KEPT; i++) {
+		struct kept *k = &kept[i];
+		gos_chan_free(k->after);
+		if (k->t == NULL)
+			continue;
+		if (k->calls) {
+			k->settings -= gos_timer_stop(k->t);
+			for (int64_t until = gos_now() + 20 * GOS_S * GOS_TEST_SLOW; __atomic_load_n(&k->fired, __ATOMIC_ACQUIRE) != k->settings && gos_now() < until;)
+				gos_sleep(GOS_MS);
+			expect_eq(__atomic_load_n(&k->fired, __ATOMIC_ACQUIRE), k->settings); /* each setting that was not stopped, once */
+		}
+		gos_timer_free(k->t);
+	}
+	stress_step(worker);
 	free(kept);
 	stress_leave(worker);
 }
