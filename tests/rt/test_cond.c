@@ -15,6 +15,14 @@ static void expect_idle(void)
 	expect_eq(c.lock, 0);
 }
 
+static void one_worker(void)
+{
+	gos_procs(1);
+	for (uint32_t id = 1; id < gos_runtime.pcount; id++) /* they see it one by one */
+		while (__atomic_load_n(&gos_runtime.ps[id]->status, __ATOMIC_ACQUIRE) != GOS_P_RETIRED)
+			gos_sleep(100 * GOS_US);
+}
+
 /* ---- signal ---- */
 
 static void wait_once(int me, gos_waitgroup *wg)
@@ -164,14 +172,6 @@ GOS_TEST(cond_broadcast_wakes_all)
 	expect_idle();
 }
 
-static void one_worker(void)
-{
-	gos_procs(1);
-	for (uint32_t id = 1; id < gos_runtime.pcount; id++) /* they see it one by one */
-		while (__atomic_load_n(&gos_runtime.ps[id]->status, __ATOMIC_ACQUIRE) != GOS_P_RETIRED)
-			gos_sleep(100 * GOS_US);
-}
-
 GOS_TEST(cond_broadcast_lets_go_first_who_came_first)
 {
 	gos_waitgroup wg = {0};
@@ -218,6 +218,43 @@ GOS_TEST_WITHIN(cond_no_signal_is_lost_between_two, 60)
 	go(ping, 1, 30000, &wg);
 	gos_waitgroup_wait(&wg);
 	expect_idle();
+}
+
+/*
+ * That moment for sure: a mutex whose waiter starves is handed over, and the processor with it, within the unlock that gos_cond_wait makes after it has
+ * drawn its ticket. So who gets the mutex signals before the other one parks.
+ */
+enum { STARVING = 4 }; /* of m.state: rt/mutex.c */
+
+static void signal_once_locked(bool all, gos_waitgroup *wg)
+{
+	gos_mutex_lock(&m);
+	if (c.first == NULL)
+		phase++;
+	if (all)
+		gos_cond_broadcast(&c);
+	else
+		gos_cond_signal(&c);
+	gos_mutex_unlock(&m);
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(cond_signal_between_ticket_and_parking_is_not_lost)
+{
+	enum { TIMES = 200 };
+	one_worker();
+	for (int i = 0; i < TIMES; i++) {
+		gos_waitgroup wg = {0};
+		gos_waitgroup_add(&wg, 1);
+		gos_mutex_lock(&m);
+		gos_test_until_waiting(go(signal_once_locked, i % 2 == 0, &wg), "sync.Mutex.Lock");
+		__atomic_or_fetch(&m.state, STARVING, __ATOMIC_SEQ_CST); /* as one does that has waited for too long */
+		gos_cond_wait(&c, &m);
+		gos_mutex_unlock(&m);
+		gos_waitgroup_wait(&wg);
+		expect_idle();
+	}
+	expect_gt(phase, TIMES / 2); /* nobody had parked yet; now and then the scheduler lets him do so */
 }
 
 /* A queue of at most 4 with several at both ends; each item is taken once, each waiter woken by a signal for him. */
