@@ -162,6 +162,38 @@ GOS_TEST_WITHIN(pool_gives_each_to_one_at_a_time, 60)
 	expect_all_there();
 }
 
+/* Fewer objects than goroutines that want one: each put is taken by whoever is quickest, the owner of the shelf or a thief. */
+static void want(int n, gos_waitgroup *wg)
+{
+	while (n > 0) {
+		struct object *o = gos_pool_get(&pool);
+		if (o == NULL) {
+			gos_yield();
+			continue;
+		}
+		expect_eq(__atomic_add_fetch(&o->used, 1, __ATOMIC_SEQ_CST), 1);
+		n--;
+		give(o);
+	}
+	gos_waitgroup_done(wg);
+}
+
+static void few(int count, int n)
+{
+	gos_waitgroup wg = {0};
+	made = count;
+	for (int i = 0; i < count; i++)
+		gos_pool_put(&pool, &objects[i]);
+	gos_waitgroup_add(&wg, 8);
+	for (int i = 0; i < 8; i++)
+		go(want, n, &wg);
+	gos_waitgroup_wait(&wg);
+	expect_all_there();
+}
+
+GOS_TEST_WITHIN(pool_one_object_for_all, 60) { few(1, 20000 / GOS_TEST_SLOW); }
+GOS_TEST_WITHIN(pool_three_objects_for_all, 60) { few(3, 20000 / GOS_TEST_SLOW); }
+
 /* What one puts another gets, on whatever P it runs: nothing is out of reach. */
 static void fill(int n, gos_waitgroup *wg)
 {
