@@ -1,25 +1,67 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io.c - input and output that parks the goroutine and not the thread. Floor 6.
+ * io.c - what descriptors of every kind have in common: reading, writing, waiting, deadlines, closing. Floor 6.
  *
- * Each call first tries the system call, and only on EAGAIN parks until the netpoller has seen an edge. Errors come back as -errno.
+ * Each call first tries the system call, and only on EAGAIN parks until the netpoller has seen an edge. Errors come back as -errno. socket.c, address.c and file.c
+ * have the rest.
  */
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "io.h"
+
+#include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
-#include "gossamer.h"
-#include "netpoll.h"
-#include "park.h"
 #include "sema.h"
 #include "timers.h"
 
-/* ---- waiting for a descriptor ---- */
+/* ---- coming in, and leaving ---- */
+
+RT_NOINLINE struct gos_pollfd *rt_fd_use_slowly(struct gos_pollfd *pd, uint32_t users, int directions, bool watch, int *result)
+{
+	while ((users & RT_FD_CLOSING) != 0) {
+		rt_fd_leave(pd);
+		*result = -EBADF;
+		if ((users & RT_FD_FINAL) == 0)
+			return NULL;
+		gos_sleep(10 * GOS_US); /* close(2) is on its way, and has perhaps given the number away already: to our caller's file, as far as we know */
+		users = rt_pollfd_enter(pd);
+	}
+	*result = (users & RT_FD_EXPIRED(directions)) != 0 ? -ETIMEDOUT : watch ? rt_netpoll_watch(pd) : 0;
+	if (*result >= 0)
+		return pd;
+	rt_fd_leave(pd);
+	return NULL;
+}
+
+static RT_NOINLINE int close_once(int fd)
+{
+	return close(fd) == 0 ? 0 : -errno;
+}
+
+RT_NOINLINE int rt_fd_end(struct gos_pollfd *pd)
+{
+	bool file = rt_load_relaxed(&pd->watched) == RT_WATCHED_NEVER;
+	rt_netpoll_forget(pd);
+	int result = file ? RT_BLOCKING(close_once(pd->fd)) : close_once(pd->fd); /* a file may have much to write first */
+	rt_pollfd_next_life(pd);
+	return result;
+}
+
+/* What has become of the descriptor while its user waited: 0, -ECANCELED, or -ETIMEDOUT. A deadline wakes one of those who wait; he wakes the others. */
+static int fate(struct gos_pollfd *pd, int directions)
+{
+	uint32_t users = rt_load_seq_cst(&pd->users);
+	if (rt_likely((users & (RT_FD_CLOSING | RT_FD_EXPIRED(directions))) == 0))
+		return 0;
+	if ((users & RT_FD_CLOSING) != 0)
+		return -ECANCELED;
+	struct gos_g *list = NULL, **end = &list;
+	rt_fd_waiters_take(pd, (int)(users >> 28) & directions, &end);
+	rt_inject(rt_tls_m, list);
+	return -ETIMEDOUT;
+}
+
+/* ---- waiting in a slot ---- */
 
 static void wait_commit(struct gos_g *gp, void *slot)
 {
@@ -29,40 +71,128 @@ static void wait_commit(struct gos_g *gp, void *slot)
 	}
 }
 
-static bool same_life(const struct gos_pollfd *pd, uint32_t sequence)
-{
-	return rt_load_acquire(&pd->sequence) == sequence;
-}
-
 /*
- * Parks until there is an edge, or until it is worth trying again. 0, or -ECANCELED when the descriptor was closed meanwhile. `sequence` is of
- * before the system call that said EAGAIN. One goroutine at a time parks in a slot; who had to wait for its turn tries the call again first, because the edge that the other used up may
- * have been for both.
+ * Parks until there is an edge, or until it is worth trying again: 0; or what fate says. One goroutine at a time parks in a slot; who had to wait for
+ * his turn tries the call again first, because the edge that the other used up may have been for both.
  */
-static int wait_edge(struct gos_pollfd *pd, bool for_write, uint32_t sequence, void *pc)
+static int wait_edge(struct gos_pollfd *pd, int direction, void *pc)
 {
-	struct gos_g **slot = for_write ? &pd->wg : &pd->rg;
-	uint32_t *turn = for_write ? &pd->write_turn : &pd->read_turn;
+	struct gos_g **slot = rt_pollfd_slot(pd, direction);
+	uint32_t *turn = direction == GOS_POLL_WRITE ? &pd->write_turn : &pd->read_turn;
+	int result = 0;
 
 	if (!rt_sema_try_acquire(turn)) {
 		rt_sema_acquire(turn, false, GOS_REASON_IO_WAIT, pd, pc);
 	} else if (!rt_pollfd_prepare(slot)) {
-		if (same_life(pd, sequence))
-			rt_park(rt_m_of_goroutine(), NULL, wait_commit, slot, GOS_REASON_IO_WAIT, pd, pc);
+		result = fate(pd, direction);
+		if (result == 0)
+			rt_park(rt_tls_m, NULL, wait_commit, slot, GOS_REASON_IO_WAIT, pd, pc);
 		else
-			rt_pollfd_cancel(slot); /* else we would park in the slot of a later life */
+			rt_pollfd_cancel(slot);
 	}
-	bool same = same_life(pd, sequence);
-	if (!same)
-		rt_pollfd_edge(slot); /* an edge that was used up here may have been a later life's; nobody is parked while we have the turn */
+	if (result == 0)
+		result = fate(pd, direction);
 	rt_sema_release(turn, false, pc);
-	return same ? 0 : -ECANCELED;
+	return result;
 }
 
-/*
- * Each system call has a function of its own that returns -errno and is not inlined: compilers may compute the address of errno once for a whole
- * function, and after a park it is another thread's.
- */
+RT_NOINLINE bool rt_fd_again(struct gos_pollfd *pd, int direction, ssize_t *n, void *pc)
+{
+	if (*n == -EINTR)
+		return true;
+	if (*n != -EAGAIN || rt_load_relaxed(&pd->watched) != RT_WATCHED)
+		return false;
+	int result = wait_edge(pd, direction, pc);
+	if (result == 0)
+		return true;
+	*n = result;
+	return false;
+}
+
+/* ---- waiting on the list ---- */
+
+struct timed_waiter {
+	struct rt_fd_waiter waiter;
+	struct rt_timer timer;
+	uint32_t timer_done; /* set last by its function: this record may go away. Sync: atomic */
+};
+
+static struct gos_g *time_is_over(void *arg)
+{
+	struct timed_waiter *t = arg;
+	struct gos_g *gp = rt_fd_waiter_late(&t->waiter);
+	rt_store_release(&t->timer_done, 1u);
+	return gp;
+}
+
+int rt_fd_wait(struct gos_pollfd *pd, int directions, int (*look)(int fd, int directions), int64_t until, void *pc)
+{
+	struct timed_waiter t = {.waiter.pd = pd, .timer = {.when = until, .fn = time_is_over, .arg = &t}};
+	struct rt_fd_waiter *w = &t.waiter;
+	int result;
+
+	if (until != INT64_MAX)
+		rt_timer_add(rt_tls_m->p, &t.timer);
+	for (;;) {
+		rt_fd_waiter_enlist(w, directions);
+		result = look(pd->fd, directions);
+		if (result == 0)
+			result = fate(pd, directions);
+		if (result == 0 && rt_load_relaxed(&w->late))
+			result = -ETIMEDOUT;
+		if (result != 0)
+			break;
+		struct gos_m *mp = rt_tls_m;
+		if (rt_fd_waiter_may_park(w, mp->curg))
+			rt_park(mp, &pd->lock, NULL, NULL, GOS_REASON_IO_WAIT, pd, pc);
+	}
+	rt_fd_waiter_delist(w);
+	if (until != INT64_MAX && !rt_timer_stop(&t.timer))
+		while (!rt_load_acquire(&t.timer_done)) /* its function is running on another worker */
+			rt_pause();
+	return result;
+}
+
+static RT_NOINLINE int ready(int fd, int directions)
+{
+	struct pollfd p = {
+		.fd = fd,
+		.events = (short)((directions & GOS_POLL_READ ? POLLIN | POLLRDHUP : 0) | (directions & GOS_POLL_WRITE ? POLLOUT : 0)),
+	};
+	int found = 0;
+	if (poll(&p, 1, 0) < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (p.revents & POLLNVAL)
+		return -EBADF;
+	if (p.revents & (POLLIN | POLLRDHUP | POLLHUP | POLLERR))
+		found |= GOS_POLL_READ;
+	if (p.revents & (POLLOUT | POLLHUP | POLLERR))
+		found |= GOS_POLL_WRITE;
+	return found & directions;
+}
+
+int gos_wait_fd(int fd, int directions, int64_t timeout_ns)
+{
+	void *pc = __builtin_return_address(0);
+	int64_t until = rt_until(timeout_ns);
+	int result;
+
+	if (directions == 0 || (directions & ~(GOS_POLL_READ | GOS_POLL_WRITE)) != 0)
+		return -EINVAL;
+	struct gos_pollfd *pd = rt_fd_use_unwatched(fd, directions, &result);
+	if (pd == NULL)
+		return result;
+	result = rt_netpoll_watch_once(pd);
+	if (result == 0)
+		result = rt_fd_wait(pd, directions, ready, until, pc);
+	else if (result == 1)
+		result = ready(fd, directions); /* a file is, always */
+	rt_fd_leave(pd);
+	return result;
+}
+
+/* ---- read, write ---- */
+
 static RT_NOINLINE ssize_t read_once(int fd, void *buffer, size_t size)
 {
 	ssize_t n = read(fd, buffer, size);
@@ -70,347 +200,78 @@ static RT_NOINLINE ssize_t read_once(int fd, void *buffer, size_t size)
 }
 
 /* Without SIGPIPE where the descriptor is a socket. */
-static RT_NOINLINE ssize_t write_once(int fd, const void *buffer, size_t size)
+static RT_NOINLINE ssize_t write_once(struct gos_pollfd *pd, const void *buffer, size_t size)
 {
-	ssize_t n = send(fd, buffer, size, MSG_NOSIGNAL);
-	if (n < 0 && errno == ENOTSOCK)
-		n = write(fd, buffer, size);
+	ssize_t n = -1;
+	if (!rt_load_relaxed(&pd->not_socket)) {
+		n = send(pd->fd, buffer, size, MSG_NOSIGNAL);
+		if (n >= 0 || errno != ENOTSOCK)
+			return n >= 0 ? n : -errno;
+		rt_store_relaxed(&pd->not_socket, 1u);
+	}
+	n = write(pd->fd, buffer, size);
 	return n >= 0 ? n : -errno;
 }
 
-static RT_NOINLINE int accept_once(int fd, struct sockaddr *address, socklen_t *length)
-{
-	int got = accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	return got >= 0 ? got : -errno;
-}
-
-static RT_NOINLINE int connect_once(int fd, const struct sockaddr *address, socklen_t length)
-{
-	return connect(fd, address, length) == 0 ? 0 : -errno;
-}
-
-/* Does the connection stand? 1: yes; 0: not yet; or -errno. */
-static RT_NOINLINE int connected(int fd)
-{
-	struct sockaddr_storage peer;
-	int error = 0;
-	socklen_t size = sizeof peer, error_size = sizeof error;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) != 0)
-		return -errno;
-	if (error != 0)
-		return -error;
-	return getpeername(fd, (struct sockaddr *)&peer, &size) == 0;
-}
-
-/* The record of a descriptor that is about to be used; NULL and *result otherwise. *sequence tells its life from a later one. */
-static struct gos_pollfd *use(int fd, uint32_t *sequence, int *result)
-{
-	rt_m_of_goroutine();
-	struct gos_pollfd *pd = rt_pollfd(fd);
-	if (pd == NULL) {
-		*result = -EBADF;
-		return NULL;
-	}
-	*sequence = rt_load_acquire(&pd->sequence);
-	int watched = rt_pollfd_watch(pd);
-	if (watched < 0) {
-		*result = watched;
-		return NULL;
-	}
-	*result = watched;
-	return pd;
-}
-
-/* ---- read, write ---- */
-
 ssize_t gos_read(int fd, void *buffer, size_t size)
 {
-	uint32_t sequence;
-	int result;
-	struct gos_pollfd *pd = use(fd, &sequence, &result);
-	if (pd == NULL)
-		return result;
-	for (;;) {
-		ssize_t n = read_once(fd, buffer, size);
-		if (n == -EINTR)
-			continue;
-		if (n != -EAGAIN)
-			return n;
-		result = wait_edge(pd, false, sequence, __builtin_return_address(0));
-		if (result != 0)
-			return result;
-	}
+	return RT_FD_CALL(fd, GOS_POLL_READ, read_once(fd, buffer, size));
 }
 
 ssize_t gos_write(int fd, const void *buffer, size_t size)
 {
-	uint32_t sequence;
 	int result;
-	struct gos_pollfd *pd = use(fd, &sequence, &result);
+	struct gos_pollfd *pd = rt_fd_use(fd, GOS_POLL_WRITE, &result);
 	size_t done = 0;
 
 	if (pd == NULL)
 		return result;
+	ssize_t n;
 	do {
-		ssize_t n = write_once(fd, (const char *)buffer + done, size - done);
-		if (n >= 0) {
+		const char *rest = (const char *)buffer + done;
+		n = rt_likely(result == 0) ? write_once(pd, rest, size - done) : RT_BLOCKING(write_once(pd, rest, size - done));
+		if (n >= 0)
 			done += (size_t)n;
-			continue;
-		}
-		if (n == -EINTR)
-			continue;
-		result = n == -EAGAIN ? wait_edge(pd, true, sequence, __builtin_return_address(0)) : (int)n;
-		if (result != 0)
-			return done > 0 ? (ssize_t)done : result;
-	} while (done < size);
-	return (ssize_t)done;
+	} while (n >= 0 ? done < size : rt_fd_again(pd, GOS_POLL_WRITE, &n, __builtin_return_address(0)));
+	rt_fd_leave(pd);
+	return n < 0 && done == 0 ? n : (ssize_t)done;
 }
 
-/* ---- sockets ---- */
+/* ---- deadlines, closing ---- */
 
-int gos_accept(int fd, struct sockaddr *address, socklen_t *length)
+int gos_set_deadline(int fd, int directions, int64_t at_ns)
 {
-	uint32_t sequence;
 	int result;
-	struct gos_pollfd *pd = use(fd, &sequence, &result);
+	if (directions == 0 || (directions & ~(GOS_POLL_READ | GOS_POLL_WRITE)) != 0)
+		return -EINVAL;
+	struct gos_pollfd *pd = rt_fd_use(fd, 0, &result);
 	if (pd == NULL)
 		return result;
-	for (;;) {
-		int got = accept_once(fd, address, length);
-		if (got == -EINTR || got == -ECONNABORTED)
-			continue;
-		if (got != -EAGAIN)
-			return got;
-		result = wait_edge(pd, false, sequence, __builtin_return_address(0));
-		if (result != 0)
-			return result;
-	}
+	if (result == 0)
+		rt_inject(rt_tls_m, rt_pollfd_set_deadline(pd, directions, at_ns, rt_tls_m->p));
+	rt_fd_leave(pd);
+	return result == 0 ? 0 : -EPERM;
 }
 
-struct connect_timeout {
-	struct rt_timer timer;
-	struct gos_pollfd *pd;
-	uint32_t expired; /* set before the edge that says so. Sync: atomic */
-	uint32_t done;    /* set last: this record may go away. Sync: atomic */
-};
-
-static struct gos_g *connect_timed_out(void *arg)
+static RT_NOINLINE bool is_open(int fd)
 {
-	struct connect_timeout *to = arg;
-	rt_store_release(&to->expired, 1u);
-	struct gos_g *gp = rt_pollfd_edge(&to->pd->wg);
-	rt_store_release(&to->done, 1u);
-	return gp;
-}
-
-static int connect_until(int fd, const struct sockaddr *address, socklen_t length, int64_t deadline, void *pc)
-{
-	uint32_t sequence;
-	int result;
-	struct gos_pollfd *pd = use(fd, &sequence, &result);
-	if (pd == NULL)
-		return result;
-	/* A Unix socket whose listener is busy says EAGAIN, and no edge tells when it is not: ask again now and then. */
-	while ((result = connect_once(fd, address, length)) == -EAGAIN) {
-		if (rt_now() >= deadline)
-			return -ETIMEDOUT;
-		gos_sleep(GOS_MS);
-	}
-	if (result != -EINPROGRESS && result != -EINTR)
-		return result;
-
-	struct connect_timeout to = {.pd = pd, .timer = {.when = deadline, .fn = connect_timed_out, .arg = &to}};
-	if (deadline != INT64_MAX)
-		rt_timer_add(rt_m_of_goroutine()->p, &to.timer);
-	for (;;) {
-		result = connected(fd); /* an edge may be a stale one, from before the connect */
-		if (result != 0) {
-			result = result > 0 ? 0 : result;
-			break;
-		}
-		if (rt_load_acquire(&to.expired)) {
-			result = -ETIMEDOUT;
-			break;
-		}
-		result = wait_edge(pd, true, sequence, pc);
-		if (result != 0)
-			break;
-	}
-	if (deadline != INT64_MAX && !rt_timer_stop(&to.timer))
-		while (!rt_load_acquire(&to.done)) /* its function is running on another worker */
-			rt_pause();
-	return result;
-}
-
-int gos_connect(int fd, const struct sockaddr *address, socklen_t length)
-{
-	return connect_until(fd, address, length, INT64_MAX, __builtin_return_address(0));
+	return fcntl(fd, F_GETFD) >= 0;
 }
 
 int gos_close(int fd)
 {
-	rt_m_of_goroutine();
-	struct gos_pollfd *pd = rt_pollfd(fd);
-	if (pd == NULL)
-		return -EBADF;
 	int result;
-	struct gos_g *waiters = rt_pollfd_close(pd, &result);
-	rt_inject(rt_tls_m, waiters);
-	return result;
-}
-
-/* ---- addresses ---- */
-
-struct lookup {
-	const char *host, *port;
-	struct addrinfo hints, *found;
-	int error, errno_value; /* getaddrinfo's; errno of the thread that called it */
-};
-
-static void lookup(struct lookup *l)
-{
-	l->hints.ai_flags |= AI_NUMERICHOST | AI_NUMERICSERV;
-	l->error = getaddrinfo(l->host, l->port, &l->hints, &l->found);
-	if (l->error == EAI_NONAME && l->host != NULL) {
-		l->hints.ai_flags &= ~AI_NUMERICHOST;
-		l->error = getaddrinfo(l->host, l->port, &l->hints, &l->found);
-	}
-	l->errno_value = errno;
-}
-
-/* On g0, whose stack is a thread's: the resolver wants more than a goroutine has. */
-static void lookup_commit(struct gos_g *gp, void *arg)
-{
-	lookup(arg);
-	gp->link = NULL;
-	rt_inject(rt_tls_m, gp);
-}
-
-/* Splits "host:port", "[v6]:port", ":port" into text, which holds `size` bytes. */
-static bool split(const char *host_port, char *text, size_t size, const char **host, const char **port)
-{
-	if (host_port == NULL || strlen(host_port) >= size)
-		return false;
-	strcpy(text, host_port);
-	char *colon = strrchr(text, ':');
-	if (colon == NULL || colon[1] == '\0')
-		return false;
-	*colon = '\0';
-	*port = colon + 1;
-	char *end;
-	long number = strtol(*port, &end, 10);
-	if (*end != '\0' || number < 0 || number > 65535 || **port == '+' || **port == '-' || **port == ' ')
-		return false;
-	*host = text;
-	if (text[0] == '[') {
-		if (colon == text || colon[-1] != ']')
-			return false;
-		colon[-1] = '\0';
-		*host = text + 1;
-	} else if (strchr(text, ':') != NULL) {
-		return false; /* a bare v6 address: which colon is meant? */
-	}
-	if (**host == '\0')
-		*host = NULL;
-	return true;
-}
-
-static int resolve(const char *host_port, int flags, struct addrinfo **found, void *pc)
-{
-	char text[300];
-	struct lookup l = {.hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags}};
-	struct gos_m *mp = rt_m_of_goroutine();
-
-	if (!split(host_port, text, sizeof text, &l.host, &l.port))
-		return -EINVAL;
-	if (l.host == NULL)
-		l.hints.ai_family = flags & AI_PASSIVE ? AF_INET6 : AF_INET;
-	/* Straight to g0: what it returns from lookup_commit is this goroutine, ready again. */
-	mp->p->ticks_left = 0;
-	rt_park(mp, NULL, lookup_commit, &l, GOS_REASON_IO_WAIT, NULL, pc);
-	*found = l.found;
-	switch (l.error) {
-	case 0:
-		return 0;
-	case EAI_MEMORY:
-		return -ENOMEM;
-	case EAI_AGAIN:
-		return -EAGAIN;
-	case EAI_SYSTEM:
-		return l.errno_value != 0 ? -l.errno_value : -EIO;
-	default:
-		return -ENOENT;
-	}
-}
-
-static RT_NOINLINE int listen_on(const struct addrinfo *a)
-{
-	int one = 1, zero = 0;
-	int fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (a->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-	if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0) {
-		int error = errno;
-		close(fd);
-		return -error;
-	}
-	return fd;
-}
-
-int gos_listen_tcp(const char *host_port)
-{
-	struct addrinfo *found = NULL;
-	int result = resolve(host_port, AI_PASSIVE, &found, __builtin_return_address(0));
-	if (result != 0)
+	struct gos_g *woken;
+	struct gos_pollfd *pd = rt_fd_use_unwatched(fd, 0, &result);
+	if (pd == NULL)
 		return result;
-	result = -EADDRNOTAVAIL;
-	for (const struct addrinfo *a = found; a != NULL && result < 0; a = a->ai_next)
-		result = listen_on(a);
-	if (result == -EAFNOSUPPORT && found->ai_family == AF_INET6) { /* ":port" where there is no IPv6 */
-		struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = ((struct sockaddr_in6 *)found->ai_addr)->sin6_port};
-		struct addrinfo v4 = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_addr = (struct sockaddr *)&any, .ai_addrlen = sizeof any};
-		result = listen_on(&v4);
-	}
-	freeaddrinfo(found);
-	return result;
-}
-
-static RT_NOINLINE int socket_for(const struct addrinfo *a)
-{
-	int one = 1, fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	return fd;
-}
-
-int gos_dial_tcp(const char *host_port, int64_t timeout_ns)
-{
-	struct addrinfo *found = NULL;
-	void *pc = __builtin_return_address(0);
-	int64_t deadline = INT64_MAX;
-	if (timeout_ns > 0 && __builtin_add_overflow(rt_now(), timeout_ns, &deadline))
-		deadline = INT64_MAX;
-	int result = resolve(host_port, 0, &found, pc);
-	if (result != 0)
-		return result;
-	result = -EADDRNOTAVAIL;
-	for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
-		int fd = socket_for(a);
-		if (fd < 0) {
-			result = fd;
-			continue;
-		}
-		result = connect_until(fd, a->ai_addr, a->ai_addrlen, deadline, pc);
-		if (result == 0) {
-			result = fd;
-			break;
-		}
-		gos_close(fd);
-	}
-	freeaddrinfo(found);
-	return result;
+	/* A number that is not open: else who leaves last would be told so, and not we. */
+	bool ours = rt_load_acquire(&pd->watched) != RT_WATCHED_NOT || is_open(fd);
+	ours = ours && rt_pollfd_begin_close(pd, &woken);
+	if (ours)
+		rt_inject(rt_tls_m, woken);
+	/* Who is still inside and comes out last closes it. */
+	if (rt_pollfd_leave(pd))
+		result = rt_fd_end(pd);
+	return ours ? result : -EBADF;
 }

@@ -232,14 +232,23 @@ struct gos_chan {
 	struct gos_chan *link;   /* free list */
 } __attribute__((aligned(RT_CACHE_LINE)));
 
+/* One descriptor, for all the files that have its number one after the other: its lives. See pollfd.h. */
 struct gos_pollfd {
-	struct gos_g *rg, *wg; /* Sync: atomic: RT_POLL_NONE, _READY, _WAIT, or the G that waits */
+	uint32_t users;    /* calls that are inside, and the bits RT_FD_... of pollfd.h. Sync: atomic */
+	uint32_t watched;  /* enum rt_watched. Sync: atomic, written under lock */
 	int32_t fd;
-	uint32_t sequence; /* bumped by close, so that events of an earlier life are dropped */
-	uint32_t watched;  /* 1: registered with epoll; 2: known not to be watchable. Sync: atomic, written under lock */
-	struct rt_lock lock;
+	uint32_t sequence; /* of this life: events of an earlier one are dropped. Sync: atomic, written under lock */
+	struct gos_g *rg, *wg; /* Sync: atomic: RT_POLL_NONE, _READY, _WAIT, or the G that waits */
 	uint32_t read_turn, write_turn; /* semaphores of one unit: whose turn it is to park in rg and wg */
-	uint32_t number;   /* fd + 1 once the record is made. Sync: atomic */
+	struct rt_lock lock;
+	uint32_t number; /* fd + 1 once the record is made. Sync: atomic */
+	struct rt_fd_waiter *waiting; /* those who wait until a look at the descriptor pleases them. Lock: lock; read without it */
+	uint32_t not_socket; /* send(2) has said so. Sync: atomic */
+	/* Until here it is the line that calls touch. */
+	struct rt_deadline {
+		int64_t at; /* 0: none. Lock: lock */
+		struct rt_timer timer;
+	} deadline[2]; /* of reading and of writing */
 } __attribute__((aligned(RT_CACHE_LINE)));
 
 enum {

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Goal: the rules of rt/io.c and rt/netpoll.c. Method: black box, over pipes, loopback and files of this process. */
-#include <arpa/inet.h>
+/* Goal: the rules of rt/io.c and rt/netpoll.c: reading, writing, deadlines, waiting, closing. Method: black box, over pipes and sockets of this process. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "gos_test.h"
@@ -21,22 +19,9 @@ static void must_pipe(int p[2])
 	expect_eq(pipe(p), 0);
 }
 
-/* "127.0.0.1:port" of a listener. */
-static const char *address_of(int listener)
+static void must_socketpair(int s[2])
 {
-	static char text[64];
-	struct sockaddr_in6 a = {0};
-	socklen_t size = sizeof a;
-	expect_eq(getsockname(listener, (struct sockaddr *)&a, &size), 0);
-	snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(a.sin6_port)); /* the port stands at the same place in both families */
-	return text;
-}
-
-static int must_listen(void)
-{
-	int fd = gos_listen_tcp("127.0.0.1:0");
-	expect_ge(fd, 0);
-	return fd;
+	expect_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
 }
 
 /* ---- pipes ---- */
@@ -261,271 +246,6 @@ GOS_TEST(close_races_with_readers)
 	}
 }
 
-/* ---- TCP ---- */
-
-static void echo(int fd)
-{
-	char buffer[4096];
-	ssize_t n;
-	while ((n = gos_read(fd, buffer, sizeof buffer)) > 0)
-		expect_eq(gos_write(fd, buffer, (size_t)n), n);
-	expect_eq(n, 0);
-	gos_close(fd);
-	gos_waitgroup_done(&wg);
-}
-
-static void serve(int listener)
-{
-	int fd;
-	while ((fd = gos_accept(listener, NULL, NULL)) >= 0) {
-		gos_waitgroup_add(&wg, 1);
-		go(echo, fd);
-	}
-	expect_eq(fd, -ECANCELED);
-	gos_waitgroup_done(&wg);
-}
-
-static void read_exactly(int fd, char *buffer, size_t size)
-{
-	for (size_t done = 0; done < size;) {
-		ssize_t n = gos_read(fd, buffer + done, size - done);
-		expect_gt(n, 0);
-		done += (size_t)n;
-	}
-}
-
-static void client(const char *address, int rounds, uint64_t seed)
-{
-	char out[1000], in[1000];
-	int fd = gos_dial_tcp(address, 0);
-	expect_ge(fd, 0);
-	while (rounds-- > 0) {
-		size_t size = 1 + gos_test_random(&seed) % sizeof out;
-		for (size_t i = 0; i < size; i++)
-			out[i] = (char)gos_test_random(&seed);
-		expect_eq(gos_write(fd, out, size), size);
-		read_exactly(fd, in, size);
-		expect(memcmp(in, out, size) == 0);
-	}
-	expect_eq(gos_close(fd), 0);
-	gos_waitgroup_done(&wg);
-}
-
-GOS_TEST(tcp_echo)
-{
-	int listener = must_listen();
-	const char *address = address_of(listener);
-	gos_waitgroup_add(&wg, 1);
-	uint64_t server = go(serve, listener);
-	gos_waitgroup_add(&wg, 50);
-	for (int i = 0; i < 50; i++)
-		go(client, address, 50, gos_test_seed() + (uint64_t)i);
-	for (int i = 0; i < 50; i++) {
-		gos_waitgroup_add(&wg, 1);
-		client(address, 1, 5);
-	}
-	gos_test_until_waiting(server, "IO wait");
-	while (gos_num_goroutines() > 2)
-		gos_sleep(GOS_MS);
-	expect_eq(gos_close(listener), 0); /* ends the accept */
-	gos_waitgroup_wait(&wg);
-}
-
-GOS_TEST(tcp_accept_tells_who_it_is)
-{
-	int listener = must_listen();
-	gos_waitgroup_add(&wg, 1);
-	go(client, address_of(listener), 0, 0);
-	struct sockaddr_in from;
-	socklen_t size = sizeof from;
-	int fd = gos_accept(listener, (struct sockaddr *)&from, &size);
-	expect_ge(fd, 0);
-	expect_eq(from.sin_family, AF_INET);
-	expect_eq(ntohl(from.sin_addr.s_addr), INADDR_LOOPBACK);
-	expect_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
-	gos_waitgroup_wait(&wg);
-	gos_close(fd);
-	gos_close(listener);
-}
-
-GOS_TEST(dial_a_closed_port)
-{
-	int listener = must_listen();
-	char address[64];
-	strcpy(address, address_of(listener));
-	gos_close(listener);
-	for (int i = 0; i < 50; i++)
-		expect_eq(gos_dial_tcp(address, i % 2 ? GOS_S : 0), -ECONNREFUSED);
-}
-
-/* A listener whose queue is full lets the next ones wait: that is what a host that does not answer looks like. */
-GOS_TEST(dial_times_out)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int listener = socket(AF_INET, SOCK_STREAM, 0), filled[16], n = 0, result = 0;
-	expect_eq(bind(listener, (struct sockaddr *)&a, sizeof a), 0);
-	expect_eq(listen(listener, 0), 0);
-	const char *address = address_of(listener);
-	while (n < 16 && (result = gos_dial_tcp(address, 100 * GOS_MS)) >= 0)
-		filled[n++] = result;
-	expect_eq(result, -ETIMEDOUT);
-	for (int i = 0; i < 5; i++) {
-		int64_t start = gos_now();
-		expect_eq(gos_dial_tcp(address, 20 * GOS_MS), -ETIMEDOUT);
-		expect_ge(gos_now() - start, 20 * GOS_MS);
-	}
-	while (n > 0)
-		gos_close(filled[--n]);
-	close(listener);
-}
-
-GOS_TEST(dial_within_its_time)
-{
-	int listener = must_listen();
-	for (int i = 0; i < 20; i++) {
-		int fd = gos_dial_tcp(address_of(listener), 10 * GOS_S);
-		expect_ge(fd, 0);
-		gos_close(fd);
-	}
-	gos_sleep(10 * GOS_MS);
-	gos_close(listener);
-}
-
-GOS_TEST(dial_is_interrupted_by_nothing_else)
-{
-	/* Many at once, each with a timer that does not fire. */
-	int listener = must_listen();
-	gos_waitgroup_add(&wg, 1);
-	go(serve, listener);
-	const char *address = address_of(listener);
-	gos_waitgroup_add(&wg, 200);
-	for (int i = 0; i < 200; i++)
-		go(client, address, 2, (uint64_t)i);
-	while (gos_num_goroutines() > 2)
-		gos_sleep(GOS_MS);
-	gos_close(listener);
-	gos_waitgroup_wait(&wg);
-}
-
-GOS_TEST(addresses_that_cannot_be_read)
-{
-	static const char *const bad[] = {"",          "nothing",       "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1",
-	                                  "127.0.0.1:80x", "::1:80",    "[::1]",     "[::1:80",    "::1]:80",     "127.0.0.1: 80",   "[]x:80"};
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		int a = gos_dial_tcp(bad[i], GOS_S), b = gos_listen_tcp(bad[i]);
-		if (a != -EINVAL || b != -EINVAL)
-			ck_abort_msg("\"%s\": dial %d, listen %d, not -EINVAL", bad[i], a, b);
-	}
-	expect_eq(gos_dial_tcp(NULL, GOS_S), -EINVAL);
-	char many[1000];
-	memset(many, 'a', sizeof many);
-	strcpy(many + 900, ":80");
-	expect_eq(gos_dial_tcp(many, GOS_S), -EINVAL);
-}
-
-GOS_TEST(listen_everywhere_and_dial_by_every_name)
-{
-	int listener = gos_listen_tcp(":0");
-	expect_ge(listener, 0);
-	const char *port = strrchr(address_of(listener), ':');
-	char text[100];
-	static const char *const hosts[] = {"127.0.0.1", "localhost", "", "[::1]"};
-	for (int i = 0; i < 4; i++) {
-		if (i == 1 && access("/etc/hosts", R_OK) != 0) /* nobody here knows localhost */
-			continue;
-		snprintf(text, sizeof text, "%s%s", hosts[i], port);
-		int fd = gos_dial_tcp(text, 5 * GOS_S);
-		if (fd < 0 && i == 3) /* no IPv6 here */
-			continue;
-		if (fd < 0)
-			ck_abort_msg("\"%s\": %d", text, fd);
-		int other = gos_accept(listener, NULL, NULL);
-		expect_ge(other, 0);
-		gos_close(other);
-		gos_close(fd);
-	}
-	gos_close(listener);
-}
-
-GOS_TEST(listen_where_somebody_listens)
-{
-	int listener = must_listen();
-	expect_eq(gos_listen_tcp(address_of(listener)), -EADDRINUSE);
-	gos_close(listener);
-}
-
-GOS_TEST(connect_by_address)
-{
-	int listener = must_listen();
-	struct sockaddr_in a;
-	socklen_t size = sizeof a;
-	getsockname(listener, (struct sockaddr *)&a, &size);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	expect_eq(gos_connect(fd, (struct sockaddr *)&a, size), 0);
-	gos_connect(fd, (struct sockaddr *)&a, size); /* 0, the first time after a connection that was waited for: Linux */
-	expect_eq(gos_connect(fd, (struct sockaddr *)&a, size), -EISCONN);
-	gos_close(fd);
-	gos_close(listener);
-	fd = socket(AF_INET, SOCK_STREAM, 0);
-	expect_eq(gos_connect(fd, (struct sockaddr *)&a, size), -ECONNREFUSED);
-	gos_close(fd);
-}
-
-GOS_TEST(unix_sockets)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "\0gossamer-test"};
-	socklen_t size = sizeof a.sun_family + 14;
-	snprintf(a.sun_path + 1, sizeof a.sun_path - 1, "gossamer-%d", getpid());
-	size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(a.sun_path + 1));
-	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
-	expect_eq(bind(listener, (struct sockaddr *)&a, size), 0);
-	expect_eq(listen(listener, 10), 0);
-	gos_waitgroup_add(&wg, 1);
-	uint64_t server = go(serve, listener);
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	expect_eq(gos_connect(fd, (struct sockaddr *)&a, size), 0);
-	char in[6];
-	expect_eq(gos_write(fd, "nearby", 6), 6);
-	read_exactly(fd, in, 6);
-	expect(memcmp(in, "nearby", 6) == 0);
-	gos_close(fd);
-	gos_test_until_waiting(server, "IO wait");
-	gos_close(listener);
-	gos_waitgroup_wait(&wg);
-}
-
-/* A peer that resets the connection. */
-GOS_TEST(reset_by_peer)
-{
-	int listener = must_listen();
-	int fd = gos_dial_tcp(address_of(listener), 0), other = gos_accept(listener, NULL, NULL);
-	struct linger now = {1, 0};
-	gos_waitgroup_add(&wg, 1);
-	gos_test_until_waiting(go(read_n, fd, -ECONNRESET, ""), "IO wait");
-	setsockopt(other, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-	gos_close(other);
-	gos_waitgroup_wait(&wg);
-	gos_close(fd);
-	gos_close(listener);
-}
-
-/* Half a connection. */
-GOS_TEST(end_of_a_half_closed_connection)
-{
-	int listener = must_listen();
-	int fd = gos_dial_tcp(address_of(listener), 0), other = gos_accept(listener, NULL, NULL);
-	gos_waitgroup_add(&wg, 1);
-	gos_test_until_waiting(go(read_n, other, 0, ""), "IO wait");
-	shutdown(fd, SHUT_WR);
-	gos_waitgroup_wait(&wg);
-	expect_eq(gos_write(other, "still", 5), 5);
-	char in[5];
-	read_exactly(fd, in, 5);
-	gos_close(fd);
-	gos_close(other);
-	gos_close(listener);
-}
-
 /* Goroutines pass bytes around through a thousand pipes. */
 static void relay(int in, int out)
 {
@@ -572,12 +292,6 @@ static void read_byte(int fd)
 	gos_waitgroup_done(&wg);
 }
 
-static void accept_one(int listener)
-{
-	expect_ge(gos_accept(listener, NULL, NULL), 0);
-	gos_waitgroup_done(&wg);
-}
-
 GOS_TEST(readers_of_one_descriptor_take_turns)
 {
 	int p[2];
@@ -588,17 +302,6 @@ GOS_TEST(readers_of_one_descriptor_take_turns)
 	for (int i = 0; i < 3; i++)
 		expect_eq(gos_write(p[1], "x", 1), 1);
 	gos_waitgroup_wait(&wg); /* each has got one */
-}
-
-GOS_TEST(acceptors_of_one_listener_all_get_connections)
-{
-	int listener = must_listen();
-	gos_waitgroup_add(&wg, 4);
-	for (int i = 0; i < 4; i++)
-		gos_test_until_waiting(go(accept_one, listener), "IO wait");
-	for (int i = 0; i < 4; i++) /* some of them in one edge */
-		expect_ge(gos_dial_tcp(address_of(listener), 0), 0);
-	gos_waitgroup_wait(&wg);
 }
 
 GOS_TEST(close_ends_all_who_wait_for_their_turn)
@@ -612,3 +315,720 @@ GOS_TEST(close_ends_all_who_wait_for_their_turn)
 	gos_waitgroup_wait(&wg);
 }
 
+static void write_own_byte(const int *sent, int times)
+{
+	unsigned char own = (unsigned char)sent[1];
+	while (times-- > 0)
+		expect_eq(gos_write(sent[0], &own, 1), 1);
+	gos_waitgroup_done(&wg);
+}
+
+GOS_TEST(writers_of_one_descriptor_lose_nothing)
+{
+	enum { WRITERS = 8, EACH = 2000 };
+	int s[2];
+	must_socketpair(s);
+	static int sent[WRITERS][2];
+	size_t seen[WRITERS] = {0};
+	gos_waitgroup_add(&wg, WRITERS);
+	for (int i = 0; i < WRITERS; i++) {
+		sent[i][0] = s[0];
+		sent[i][1] = i;
+		go(write_own_byte, sent[i], EACH);
+	}
+	for (size_t done = 0; done < (size_t)WRITERS * EACH;) {
+		unsigned char got[512];
+		ssize_t n = gos_read(s[1], got, sizeof got);
+		expect_gt(n, 0);
+		for (ssize_t i = 0; i < n; i++) {
+			expect_lt(got[i], WRITERS);
+			seen[got[i]]++;
+		}
+		done += (size_t)n;
+	}
+	gos_waitgroup_wait(&wg);
+	for (int i = 0; i < WRITERS; i++)
+		expect_eq(seen[i], EACH);
+}
+
+/* ---- deadlines ---- */
+
+GOS_TEST(deadline_ends_a_read_that_waits)
+{
+	int s[2];
+	char byte;
+	must_socketpair(s);
+	int64_t at = gos_now() + 20 * GOS_MS;
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, at), 0);
+	expect_eq(gos_read(s[0], &byte, 1), -ETIMEDOUT);
+	expect_ge(gos_now(), at);
+	/* It stays over, even with something to read. */
+	expect_eq(gos_write(s[1], "x", 1), 1);
+	for (int i = 0; i < 3; i++)
+		expect_eq(gos_read(s[0], &byte, 1), -ETIMEDOUT);
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, 0), 0);
+	expect_eq(gos_read(s[0], &byte, 1), 1);
+}
+
+GOS_TEST(deadline_in_the_past_ends_reads_though_there_is_something_to_read)
+{
+	int s[2];
+	char byte;
+	must_socketpair(s);
+	expect_eq(gos_write(s[1], "ab", 2), 2);
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, gos_now() - 5 * GOS_S), 0);
+	expect_eq(gos_read(s[0], &byte, 1), -ETIMEDOUT);
+	expect_eq(gos_read(s[0], &byte, 1), -ETIMEDOUT);
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, gos_now() + 100 * GOS_S), 0);
+	expect_eq(gos_read(s[0], &byte, 1), 1);
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, -1), 0);
+	expect_eq(gos_read(s[0], &byte, 1), -ETIMEDOUT);
+}
+
+GOS_TEST(deadline_that_does_not_come_changes_nothing)
+{
+	int s[2];
+	must_socketpair(s);
+	for (int i = 0; i < 200; i++) {
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, gos_now() + 1000 * GOS_S), 0);
+		gos_waitgroup_add(&wg, 1);
+		uint64_t reader = go(read_n, s[0], 2, "xy");
+		if (i % 10 == 0)
+			gos_test_until_waiting(reader, "IO wait");
+		expect_eq(gos_write(s[1], "xy", 2), 2);
+		gos_waitgroup_wait(&wg);
+	}
+}
+
+GOS_TEST(deadline_set_to_the_past_ends_a_read_that_waits)
+{
+	int s[2];
+	must_socketpair(s);
+	for (int i = 0; i < 100; i++) {
+		gos_waitgroup_add(&wg, 1);
+		gos_test_until_waiting(go(read_n, s[0], -ETIMEDOUT, ""), "IO wait");
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, 1), 0);
+		gos_waitgroup_wait(&wg);
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, 0), 0);
+	}
+}
+
+GOS_TEST(deadline_moved_on_while_somebody_waits)
+{
+	int s[2];
+	must_socketpair(s);
+	for (int i = 0; i < 5; i++) {
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, gos_now() + 10 * GOS_S), 0);
+		gos_waitgroup_add(&wg, 1);
+		gos_test_until_waiting(go(read_n, s[0], -ETIMEDOUT, ""), "IO wait");
+		int64_t last = 0;
+		for (int n = 0; n < 10; n++) {
+			last = gos_now() + 10 * GOS_MS;
+			expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, last), 0);
+		}
+		gos_waitgroup_wait(&wg);
+		expect_ge(gos_now(), last);
+	}
+	/* And taken back. */
+	int64_t at = gos_now() + 200 * GOS_MS;
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, at), 0);
+	gos_waitgroup_add(&wg, 1);
+	go(read_n, s[0], 1, "x");
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, 0), 0);
+	if (gos_now() < at) { /* else the machine was too slow, and the read may have ended */
+		while (gos_now() < at + 20 * GOS_MS)
+			gos_sleep(10 * GOS_MS);
+		expect_eq(gos_write(s[1], "x", 1), 1);
+		gos_waitgroup_wait(&wg);
+	}
+}
+
+/* A timer that is on its way when its deadline is moved must not count. */
+GOS_TEST(deadlines_that_were_moved_do_not_fire)
+{
+	int s[2];
+	char byte;
+	uint64_t random = gos_test_seed();
+	must_socketpair(s);
+	for (int i = 0; i < 3000; i++) {
+		int64_t soon = gos_now() + (int64_t)(gos_test_random(&random) % 50000);
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ | GOS_POLL_WRITE, soon), 0);
+		for (uint64_t n = gos_test_random(&random) % 4; n > 0; n--)
+			gos_yield();
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ | GOS_POLL_WRITE, gos_now() + 1000 * GOS_S), 0);
+		expect_eq(gos_write(s[1], "x", 1), 1);
+		gos_yield();
+		expect_eq(gos_read(s[0], &byte, 1), 1);
+		expect_eq(gos_write(s[0], "y", 1), 1);
+		expect_eq(gos_read(s[1], &byte, 1), 1);
+	}
+}
+
+GOS_TEST(deadlines_one_after_the_other)
+{
+	int s[2];
+	char byte;
+	must_socketpair(s);
+	for (int i = 0; i < 30; i++) {
+		int64_t at = gos_now() + GOS_MS;
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, at), 0);
+		expect_eq(gos_read(s[0], &byte, 1), -ETIMEDOUT);
+		expect_ge(gos_now(), at);
+	}
+}
+
+GOS_TEST(deadline_ends_a_write_into_what_is_full)
+{
+	int s[2];
+	size_t size = 8000000;
+	char *data = calloc(1, size);
+	must_socketpair(s);
+	int64_t at = gos_now() + 20 * GOS_MS;
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_WRITE, at), 0);
+	ssize_t n = gos_write(s[0], data, size);
+	expect(n > 0 && n < (ssize_t)size); /* as much as went */
+	expect_ge(gos_now(), at);
+	expect_eq(gos_write(s[0], data, size), -ETIMEDOUT);
+	expect_eq(gos_write(s[0], data, 1), -ETIMEDOUT);
+	/* With a later deadline it goes on. */
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_WRITE, 0), 0);
+	gos_waitgroup_add(&wg, 1);
+	gos_test_until_waiting(go(write_much, s[0], (size_t)3000000, (ssize_t)3000000), "IO wait");
+	size_t left = (size_t)n + 3000000;
+	while (left > 0) {
+		ssize_t got = gos_read(s[1], data, size);
+		expect_gt(got, 0);
+		left -= (size_t)got;
+	}
+	gos_waitgroup_wait(&wg);
+	free(data);
+}
+
+GOS_TEST(deadline_in_the_past_ends_writes_though_there_is_room)
+{
+	int s[2];
+	must_socketpair(s);
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_WRITE, gos_now() - 1), 0);
+	expect_eq(gos_write(s[0], "x", 1), -ETIMEDOUT);
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_WRITE, 0), 0);
+	expect_eq(gos_write(s[0], "x", 1), 1);
+}
+
+/* Fills what s[0] can send. */
+static void fill(int fd)
+{
+	static const char data[4096];
+	gos_set_deadline(fd, GOS_POLL_READ, 0); /* makes it non-blocking */
+	while (send(fd, data, sizeof data, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		;
+	while (send(fd, data, 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		;
+}
+
+static void write_n(int fd, ssize_t wanted)
+{
+	static const char data[100000];
+	ssize_t n = gos_write(fd, data, sizeof data);
+	expect_eq(n, wanted);
+	gos_waitgroup_done(&wg);
+}
+
+GOS_TEST(deadline_of_both_directions_at_once)
+{
+	for (int i = 0; i < 40; i++) {
+		int s[2];
+		must_socketpair(s);
+		fill(s[0]);
+		gos_waitgroup_add(&wg, 2);
+		gos_test_until_waiting(go(read_n, s[0], -ETIMEDOUT, ""), "IO wait");
+		gos_test_until_waiting(go(write_n, s[0], (ssize_t)-ETIMEDOUT), "IO wait");
+		int64_t at = i % 2 ? gos_now() + GOS_MS : gos_now() - GOS_MS;
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ | GOS_POLL_WRITE, at), 0);
+		gos_waitgroup_wait(&wg);
+		expect_ge(gos_now(), at);
+		gos_close(s[0]);
+		gos_close(s[1]);
+	}
+}
+
+GOS_TEST(deadline_of_one_direction_is_not_the_others)
+{
+	int s[2];
+	char byte;
+	must_socketpair(s);
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_WRITE, 1), 0);
+	gos_waitgroup_add(&wg, 1);
+	gos_test_until_waiting(go(read_n, s[0], 1, "x"), "IO wait");
+	expect_eq(gos_write(s[0], "y", 1), -ETIMEDOUT);
+	expect_eq(gos_write(s[1], "x", 1), 1);
+	gos_waitgroup_wait(&wg);
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, 1), 0);
+	expect_eq(gos_set_deadline(s[0], GOS_POLL_WRITE, 0), 0);
+	expect_eq(gos_write(s[0], "y", 1), 1);
+	expect_eq(gos_read(s[1], &byte, 1), 1);
+	expect_eq(gos_read(s[0], &byte, 1), -ETIMEDOUT);
+}
+
+static void wait_n(int fd, int directions, int wanted)
+{
+	expect_eq(gos_wait_fd(fd, directions, 0), wanted);
+	gos_waitgroup_done(&wg);
+}
+
+GOS_TEST(deadline_ends_all_who_wait)
+{
+	for (int i = 0; i < 10; i++) {
+		int s[2];
+		must_socketpair(s);
+		gos_waitgroup_add(&wg, 60);
+		for (int n = 0; n < 30; n++) {
+			go(read_n, s[0], -ETIMEDOUT, "");
+			go(wait_n, s[0], GOS_POLL_READ, -ETIMEDOUT);
+		}
+		gos_test_until_n_waiting(60, "IO wait");
+		int64_t at = i % 2 ? gos_now() + GOS_MS : 1;
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, at), 0);
+		gos_waitgroup_wait(&wg);
+		expect_ge(gos_now(), at);
+		gos_close(s[0]);
+		gos_close(s[1]);
+	}
+}
+
+/* The number's next file has no deadline, whatever the last one had. */
+GOS_TEST(deadlines_end_with_the_descriptor)
+{
+	for (int i = 0; i < 30; i++) {
+		int s[2], t[2];
+		must_socketpair(s);
+		int64_t at = i % 3 == 0 ? 1 : gos_now() + (i % 3) * GOS_MS;
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ | GOS_POLL_WRITE, at), 0);
+		if (i % 4 == 0) {
+			gos_waitgroup_add(&wg, 1);
+			read_n(s[0], -ETIMEDOUT, "");
+		}
+		expect_eq(gos_close(s[0]), 0);
+		expect_eq(gos_close(s[1]), 0);
+		must_socketpair(t);
+		expect(t[0] == s[0] || t[1] == s[0]);
+		gos_waitgroup_add(&wg, 1);
+		gos_test_until_waiting(go(read_n, s[0], 1, "x"), "IO wait");
+		if (gos_now() < at + GOS_MS)
+			gos_sleep(2 * GOS_MS);
+		expect_eq(gos_write(t[0] == s[0] ? t[1] : t[0], "x", 1), 1);
+		gos_waitgroup_wait(&wg);
+		expect_eq(gos_write(s[0], "x", 1), 1);
+		gos_close(t[0]);
+		gos_close(t[1]);
+	}
+}
+
+static void read_until_it_ends(int fd)
+{
+	char byte;
+	ssize_t n;
+	while ((n = gos_read(fd, &byte, 1)) == 1)
+		;
+	expect(n == -ETIMEDOUT || n == -ECANCELED || n == -EBADF);
+	gos_waitgroup_done(&wg);
+}
+
+GOS_TEST(deadline_races_with_close)
+{
+	uint64_t random = gos_test_seed();
+	for (int i = 0; i < 1500; i++) {
+		int s[2];
+		must_socketpair(s);
+		gos_waitgroup_add(&wg, 2);
+		go(read_until_it_ends, s[0]);
+		go(read_until_it_ends, s[0]);
+		int64_t at = gos_now() + (int64_t)(gos_test_random(&random) % 30000);
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, at), 0);
+		for (uint64_t n = gos_test_random(&random) % 6; n > 0; n--)
+			gos_yield();
+		expect_eq(gos_close(s[0]), 0);
+		gos_waitgroup_wait(&wg);
+		gos_close(s[1]);
+	}
+}
+
+struct traffic {
+	int fd[2];
+	int stop;
+};
+
+static void sets_deadlines(struct traffic *t, uint64_t random)
+{
+	while (!__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE)) {
+		int64_t at = gos_test_random(&random) % 4 == 0 ? 0 : gos_now() + (int64_t)(gos_test_random(&random) % 20000) - 5000;
+		expect_eq(gos_set_deadline(t->fd[0], 1 + (int)(gos_test_random(&random) % 3), at), 0);
+		gos_yield();
+	}
+	gos_waitgroup_done(&wg);
+}
+
+static void reads_what_comes(struct traffic *t, size_t *got, gos_waitgroup *over)
+{
+	char data[300];
+	for (;;) {
+		ssize_t n = gos_read(t->fd[0], data, sizeof data);
+		if (n == 0)
+			break;
+		expect(n > 0 || n == -ETIMEDOUT);
+		*got += n > 0 ? (size_t)n : 0;
+		gos_yield();
+	}
+	gos_waitgroup_done(over);
+}
+
+/* Deadlines that come and go all the time cost nobody a byte. */
+GOS_TEST(deadlines_set_by_many_while_others_read)
+{
+	struct traffic t = {.stop = 0};
+	gos_waitgroup readers = {0};
+	size_t got = 0, sent = 0;
+	uint64_t random = gos_test_seed();
+	must_socketpair(t.fd);
+	gos_waitgroup_add(&wg, 3);
+	gos_waitgroup_add(&readers, 1);
+	for (uint64_t i = 0; i < 3; i++)
+		go(sets_deadlines, &t, random + i);
+	go(reads_what_comes, &t, &got, &readers);
+	for (int i = 0; i < 2000; i++) {
+		static const char data[500];
+		size_t size = 1 + gos_test_random(&random) % sizeof data;
+		expect_eq(gos_write(t.fd[1], data, size), size);
+		sent += size;
+		if (i % 16 == 0)
+			gos_sleep(20 * GOS_US);
+	}
+	shutdown(t.fd[1], SHUT_WR);
+	__atomic_store_n(&t.stop, 1, __ATOMIC_RELEASE);
+	gos_waitgroup_wait(&wg);
+	expect_eq(gos_set_deadline(t.fd[0], GOS_POLL_READ, 0), 0);
+	gos_waitgroup_wait(&readers);
+	expect_eq(got, sent);
+}
+
+GOS_TEST(deadlines_that_cannot_be_set)
+{
+	char name[] = "/tmp/gos_test_XXXXXX";
+	int fd = mkstemp(name), p[2];
+	expect_ge(fd, 0);
+	unlink(name);
+	must_pipe(p);
+	expect_eq(gos_set_deadline(fd, GOS_POLL_READ, 1), -EPERM);
+	expect_eq(gos_set_deadline(-1, GOS_POLL_READ, 1), -EBADF);
+	expect_eq(gos_set_deadline(987, GOS_POLL_READ, 1), -EBADF);
+	expect_eq(gos_set_deadline(p[0], 0, 1), -EINVAL);
+	expect_eq(gos_set_deadline(p[0], 4, 1), -EINVAL);
+	gos_close(p[0]);
+	expect_eq(gos_set_deadline(p[0], GOS_POLL_READ, 1), -EBADF);
+}
+
+/* ---- close ---- */
+
+static void close_counts(int fd, int *closed)
+{
+	int result = gos_close(fd);
+	expect(result == 0 || result == -EBADF);
+	if (result == 0)
+		__atomic_add_fetch(closed, 1, __ATOMIC_SEQ_CST);
+	gos_waitgroup_done(&wg);
+}
+
+GOS_TEST(close_counts_once)
+{
+	for (int i = 0; i < 300; i++) {
+		int p[2], closed = 0;
+		must_pipe(p);
+		expect_eq(gos_write(p[1], "", 0), 0); /* the runtime opens its own descriptors now, and not with the number that is closed below */
+		gos_waitgroup_add(&wg, 6);
+		go(read_until_closed, p[0]);
+		for (int n = 0; n < 5; n++)
+			go(close_counts, p[0], &closed);
+		gos_waitgroup_wait(&wg);
+		expect_eq(closed, 1);
+		expect_eq(gos_close(p[0]), -EBADF);
+		gos_close(p[1]);
+	}
+}
+
+GOS_TEST(close_ends_writers_and_readers_and_those_who_only_wait)
+{
+	int s[2];
+	must_socketpair(s);
+	fill(s[0]);
+	gos_waitgroup_add(&wg, 12);
+	for (int i = 0; i < 3; i++) {
+		go(write_n, s[0], (ssize_t)-ECANCELED);
+		go(read_n, s[0], -ECANCELED, "");
+		go(wait_n, s[0], GOS_POLL_READ, -ECANCELED);
+		go(wait_n, s[0], GOS_POLL_WRITE, -ECANCELED);
+	}
+	gos_test_until_n_waiting(12, "IO wait");
+	expect_eq(gos_close(s[0]), 0);
+	gos_waitgroup_wait(&wg);
+	char byte;
+	expect_eq(gos_read(s[1], &byte, 1), 1); /* what was sent before */
+}
+
+struct reused {
+	int fd;
+	unsigned char own;
+	int over;
+};
+
+/* Waits inside its only call until there is something; that must be its own, although the number may be another's by now. */
+static void reads_its_own(struct reused *r)
+{
+	unsigned char got[8];
+	ssize_t n = gos_read(r->fd, got, sizeof got);
+	expect(n > 0 || n == -ECANCELED);
+	for (ssize_t i = 0; i < n; i++)
+		expect_eq(got[i], r->own);
+	__atomic_store_n(&r->over, 1, __ATOMIC_RELEASE);
+}
+
+static void close_while_read(uint64_t random, unsigned char own, int rounds)
+{
+	while (rounds-- > 0) {
+		int s[2];
+		unsigned char data[8];
+		must_socketpair(s);
+		struct reused r = {.fd = s[0], .own = own};
+		memset(data, own, sizeof data);
+		gos_test_until_waiting(go(reads_its_own, &r), "IO wait");
+		size_t size = gos_test_random(&random) % sizeof data;
+		expect_eq(gos_write(s[1], data, size), size);
+		expect_eq(gos_close(s[0]), 0);
+		expect_eq(gos_close(s[1]), 0);
+		while (!__atomic_load_n(&r.over, __ATOMIC_ACQUIRE))
+			gos_yield();
+	}
+	gos_waitgroup_done(&wg);
+}
+
+/* Others take the numbers as soon as they are free, and have bytes of their own in them. */
+GOS_TEST(close_never_lets_a_reader_meet_the_next_file_of_that_number)
+{
+	gos_waitgroup_add(&wg, 16);
+	for (int i = 0; i < 16; i++)
+		go(close_while_read, gos_test_seed() + (uint64_t)i, (unsigned char)(i + 1), 60);
+	gos_waitgroup_wait(&wg);
+}
+
+/* ---- gos_wait_fd ---- */
+
+static bool blocks(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	expect_ge(flags, 0);
+	return !(flags & O_NONBLOCK);
+}
+
+GOS_TEST(wait_fd_until_readable_and_the_descriptor_stays_blocking)
+{
+	int p[2];
+	char byte;
+	must_pipe(p);
+	for (int i = 0; i < 100; i++) {
+		gos_waitgroup_add(&wg, 1);
+		gos_test_until_waiting(go(wait_n, p[0], GOS_POLL_READ, GOS_POLL_READ), "IO wait");
+		expect_eq(write(p[1], "x", 1), 1);
+		gos_waitgroup_wait(&wg);
+		/* It is so until somebody reads. */
+		for (int n = 0; n < 3; n++)
+			expect_eq(gos_wait_fd(p[0], GOS_POLL_READ, n == 0 ? 0 : GOS_S), GOS_POLL_READ);
+		expect_eq(read(p[0], &byte, 1), 1);
+	}
+	expect(blocks(p[0]));
+	expect_eq(close(p[1]), 0);
+	expect_eq(gos_wait_fd(p[0], GOS_POLL_READ, 0), GOS_POLL_READ); /* the end is something to read */
+	expect_eq(read(p[0], &byte, 1), 0);
+	gos_close(p[0]);
+}
+
+GOS_TEST(wait_fd_within_its_time)
+{
+	int p[2];
+	must_pipe(p);
+	for (int i = 0; i < 5; i++) {
+		int64_t start = gos_now();
+		expect_eq(gos_wait_fd(p[0], GOS_POLL_READ, 10 * GOS_MS), -ETIMEDOUT);
+		expect_ge(gos_now() - start, 10 * GOS_MS);
+		expect_eq(gos_wait_fd(p[1], GOS_POLL_WRITE, 10 * GOS_MS), GOS_POLL_WRITE);
+	}
+	for (int i = 0; i < 300; i++) /* many timers that do not fire, some that do */
+		expect_eq(gos_wait_fd(p[1], GOS_POLL_WRITE, 1 + i % 2 * GOS_S), GOS_POLL_WRITE);
+	for (int i = 0; i < 300; i++)
+		expect_eq(gos_wait_fd(p[0], GOS_POLL_READ, 1 + i * 100), -ETIMEDOUT);
+}
+
+GOS_TEST(wait_fd_for_both_directions)
+{
+	int s[2];
+	must_socketpair(s);
+	expect_eq(gos_wait_fd(s[0], GOS_POLL_READ | GOS_POLL_WRITE, 0), GOS_POLL_WRITE);
+	fill(s[0]);
+	expect_eq(gos_wait_fd(s[0], GOS_POLL_READ | GOS_POLL_WRITE, GOS_MS), -ETIMEDOUT);
+	gos_waitgroup_add(&wg, 1);
+	gos_test_until_waiting(go(wait_n, s[0], GOS_POLL_READ | GOS_POLL_WRITE, GOS_POLL_READ), "IO wait");
+	expect_eq(gos_write(s[1], "x", 1), 1);
+	gos_waitgroup_wait(&wg);
+	gos_waitgroup_add(&wg, 1);
+	gos_test_until_waiting(go(wait_n, s[0], GOS_POLL_WRITE, GOS_POLL_WRITE), "IO wait");
+	static char data[1000000];
+	expect_gt(gos_read(s[1], data, sizeof data), 0);
+	while (recv(s[1], data, sizeof data, MSG_DONTWAIT) > 0)
+		;
+	gos_waitgroup_wait(&wg);
+	expect_eq(gos_wait_fd(s[0], GOS_POLL_READ | GOS_POLL_WRITE, 0), GOS_POLL_READ | GOS_POLL_WRITE);
+}
+
+GOS_TEST(wait_fd_by_many_at_once)
+{
+	int s[2];
+	must_socketpair(s);
+	fill(s[0]);
+	for (int i = 0; i < 10; i++) {
+		gos_waitgroup_add(&wg, 20);
+		for (int n = 0; n < 20; n++)
+			go(wait_n, s[0], n % 2 ? GOS_POLL_READ : GOS_POLL_READ | GOS_POLL_WRITE, GOS_POLL_READ);
+		gos_test_until_n_waiting(20, "IO wait");
+		expect_eq(gos_write(s[1], "x", 1), 1);
+		gos_waitgroup_wait(&wg);
+		char byte;
+		expect_eq(read(s[0], &byte, 1), 1);
+	}
+}
+
+static void wait_late(int fd, int64_t timeout)
+{
+	int result = gos_wait_fd(fd, GOS_POLL_READ, timeout);
+	expect(result == -ETIMEDOUT || result == GOS_POLL_READ || result == -ECANCELED || result == -EBADF);
+	gos_waitgroup_done(&wg);
+}
+
+GOS_TEST(wait_fd_time_races_with_edges_and_close)
+{
+	uint64_t random = gos_test_seed();
+	for (int i = 0; i < 1000; i++) {
+		int s[2];
+		must_socketpair(s);
+		gos_waitgroup_add(&wg, 3);
+		for (int n = 0; n < 3; n++)
+			go(wait_late, s[0], (int64_t)(1 + gos_test_random(&random) % 30000));
+		for (uint64_t n = gos_test_random(&random) % 6; n > 0; n--)
+			gos_yield();
+		if (i % 2)
+			expect_eq(gos_write(s[1], "x", 1), 1);
+		if (i % 3)
+			expect_eq(gos_close(s[0]), 0);
+		gos_waitgroup_wait(&wg);
+		if (i % 3 == 0)
+			gos_close(s[0]);
+		gos_close(s[1]);
+	}
+}
+
+/* Libraries close their descriptors themselves; the number's next file must not suffer from what is remembered. */
+GOS_TEST(wait_fd_and_a_close_by_others)
+{
+	for (int i = 0; i < 50; i++) {
+		int p[2], q[2];
+		must_pipe(p);
+		gos_waitgroup_add(&wg, 1);
+		gos_test_until_waiting(go(wait_n, p[0], GOS_POLL_READ, GOS_POLL_READ), "IO wait");
+		expect_eq(write(p[1], "x", 1), 1);
+		gos_waitgroup_wait(&wg);
+		expect_eq(close(p[0]), 0);
+		expect_eq(close(p[1]), 0);
+		expect_eq(gos_wait_fd(p[0], GOS_POLL_READ, 0), -EBADF);
+		must_pipe(q);
+		expect_eq(q[0], p[0]);
+		gos_waitgroup_add(&wg, 1);
+		if (i % 2)
+			gos_test_until_waiting(go(wait_n, q[0], GOS_POLL_READ, GOS_POLL_READ), "IO wait");
+		else
+			gos_test_until_waiting(go(read_n, q[0], 1, "y"), "IO wait"); /* and waited for in the other way */
+		expect(blocks(q[0]) == (i % 2 == 1));
+		expect_eq(write(q[1], "y", 1), 1);
+		gos_waitgroup_wait(&wg);
+		if (i % 2)
+			expect_eq(close(q[0]), 0);
+		else
+			expect_eq(gos_close(q[0]), 0);
+		expect_eq(close(q[1]), 0);
+	}
+}
+
+GOS_TEST(wait_fd_and_reads_of_one_descriptor)
+{
+	int p[2];
+	must_pipe(p);
+	for (int i = 0; i < 100; i++) {
+		gos_waitgroup_add(&wg, 2);
+		uint64_t a = go(wait_n, p[0], GOS_POLL_READ, GOS_POLL_READ), b = go(read_byte, p[0]);
+		gos_test_until_waiting(a, "IO wait");
+		gos_test_until_waiting(b, "IO wait");
+		expect_eq(gos_write(p[1], "xy", 2), 2); /* one to be read, one to be seen */
+		gos_waitgroup_wait(&wg);
+		char byte;
+		expect_eq(gos_read(p[0], &byte, 1), 1);
+	}
+}
+
+GOS_TEST(wait_fd_of_what_cannot_be_waited_for)
+{
+	char name[] = "/tmp/gos_test_XXXXXX";
+	int fd = mkstemp(name), p[2];
+	unlink(name);
+	must_pipe(p);
+	expect_eq(gos_wait_fd(fd, GOS_POLL_READ, 0), GOS_POLL_READ); /* files are always ready */
+	expect_eq(gos_wait_fd(fd, GOS_POLL_READ | GOS_POLL_WRITE, GOS_S), GOS_POLL_READ | GOS_POLL_WRITE);
+	expect_eq(gos_wait_fd(-1, GOS_POLL_READ, 0), -EBADF);
+	expect_eq(gos_wait_fd(987, GOS_POLL_READ, 0), -EBADF);
+	expect_eq(gos_wait_fd(p[0], 0, 0), -EINVAL);
+	expect_eq(gos_wait_fd(p[0], 8, 0), -EINVAL);
+	gos_close(fd);
+}
+
+/* ---- a machine that is too small ---- */
+
+static size_t open_descriptors(void)
+{
+	size_t n = 0;
+	for (int fd = 0; fd < 1000; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+GOS_TEST(no_descriptor_left_for_the_poller)
+{
+	int p[2];
+	char byte;
+	struct rlimit old, none;
+	must_pipe(p);
+	size_t before = open_descriptors();
+	expect_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = old;
+	none.rlim_cur = 3; /* those that are open stay so */
+	expect_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	expect_eq(gos_read(p[0], &byte, 1), -EMFILE);
+	expect_eq(gos_wait_fd(p[0], GOS_POLL_READ, 0), -EMFILE);
+	expect_eq(gos_set_deadline(p[0], GOS_POLL_READ, 1), -EMFILE);
+	/* Timers need none. */
+	for (int i = 0; i < 5; i++) {
+		int64_t start = gos_now();
+		gos_sleep(3 * GOS_MS);
+		expect_ge(gos_now() - start, 3 * GOS_MS);
+	}
+	expect_eq(open_descriptors(), before);
+	expect_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	gos_waitgroup_add(&wg, 1);
+	gos_test_until_waiting(go(read_n, p[0], 1, "x"), "IO wait");
+	gos_sleep(2 * GOS_MS);
+	expect_eq(gos_write(p[1], "x", 1), 1);
+	gos_waitgroup_wait(&wg);
+}

@@ -137,12 +137,18 @@ static UNWATCHED const char *judge_semaphore(const struct gos_g *gp)
 static UNWATCHED const char *judge_descriptor(const struct gos_g *gp)
 {
 	const struct gos_pollfd *pd = PEEK(&gp->wait_obj);
-	if (pd == NULL) /* a look-up of a name: a thread's work */
-		return NULL;
 	bool reads = PEEK(&pd->rg) == gp, writes = PEEK(&pd->wg) == gp;
+	/* Or on the list of those who wait until a look pleases them. Its links lie on their stacks. */
+	const struct rt_fd_waiter *w = !reads && !writes ? PEEK(&pd->waiting) : NULL;
+	for (int n = 0; n < PARTNERS_MAX && w != NULL; n++, w = PEEK(&w->next)) {
+		if (PEEK(&w->g) != gp)
+			continue;
+		reads = PEEK(&w->directions) & GOS_POLL_READ;
+		writes = PEEK(&w->directions) & GOS_POLL_WRITE;
+	}
 	if (!reads && !writes)
 		return "waits for a descriptor that knows nothing of it";
-	struct pollfd p = {.fd = PEEK(&pd->fd), .events = reads ? POLLIN | POLLRDHUP : POLLOUT};
+	struct pollfd p = {.fd = PEEK(&pd->fd), .events = (short)((reads ? POLLIN | POLLRDHUP : 0) | (writes ? POLLOUT : 0))};
 	return poll(&p, 1, 0) == 1 && !(p.revents & POLLNVAL) ? "waits for a descriptor that is ready" : NULL;
 }
 
