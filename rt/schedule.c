@@ -117,12 +117,14 @@ static void run_due_timers(struct gos_m *mp, struct gos_p *pp, int64_t now)
 		rt_inject(mp, rt_timers_run(pp, now));
 }
 
-static void run_all_due_timers(struct gos_m *mp)
+/* Those of all Ps that are late by more than `late`. */
+static void run_all_due_timers(struct gos_m *mp, int64_t late)
 {
 	int64_t now = rt_load_relaxed(&gos_runtime.now);
 	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
 	for (uint32_t i = 0; i < n; i++)
-		run_due_timers(mp, gos_runtime.ps[i], now);
+		if (rt_timers_first(gos_runtime.ps[i]) <= now - late)
+			run_due_timers(mp, gos_runtime.ps[i], now);
 }
 
 static void poll_without_waiting(struct gos_m *mp)
@@ -152,7 +154,7 @@ static struct gos_g *steal(struct gos_m *mp)
 		bool patient = round % 4 == 3;
 		if (round % 8 == 7) {
 			rt_clock_refresh();
-			run_all_due_timers(mp);
+			run_all_due_timers(mp, TIMER_GRAIN); /* their own P's worker did not get there. Else spinning pays where timers are dense, and never ends */
 		}
 		for (uint32_t i = 0; i < n; i++) {
 			struct gos_p *victim = gos_runtime.ps[(start + i) % n];
@@ -352,7 +354,7 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 					poll_without_waiting(mp);
 				if (rt_unlikely(rt_load_relaxed(&rt_sched.help_wanted))) {
 					rt_store_relaxed(&rt_sched.help_wanted, 0u);
-					run_all_due_timers(mp);
+					run_all_due_timers(mp, 0);
 					help(mp);
 				}
 			}
@@ -362,7 +364,7 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 			if (gp == NULL)
 				gp = rt_globq_get(pp);
 			if (gp == NULL) {
-				run_all_due_timers(mp);
+				run_all_due_timers(mp, 0);
 				poll_without_waiting(mp);
 				gp = rt_runq_get(pp);
 			}
