@@ -102,7 +102,7 @@ int gos_procs(int n)
 void gos_set_name(const char *format, ...)
 {
 	struct gos_g *gp = rt_m_of_goroutine()->curg;
-	char text[GOS_NAME_SIZE];
+	char text[GOS_NAME_SIZE] = ""; /* what follows the end is seen by debuggers too */
 	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
