@@ -59,6 +59,14 @@ static const struct {
 #include "abi/states.def"
 };
 
+static const struct {
+	uint8_t bit;
+	const char *word;
+} flags[] = {
+#define GOS_FLAG(symbol, word) {RT_G_##symbol, word},
+#include "abi/states.def"
+};
+
 /* Reads what others write, on purpose: what is proved afterwards not to have changed, or is only shown. */
 #define READS_WHILE_WRITTEN __attribute__((no_sanitize("thread")))
 
@@ -308,7 +316,14 @@ static void put_objects(struct printer *p, const struct gos_g *gp, const char *p
 		return;
 	}
 	put_address(p, gp->wait_obj);
-	if (object == OBJECT_MUTEX) {
+	if (object == OBJECT_GROUP) {
+		gos_waitgroup wg;
+		if (rt_peek(&wg, at, sizeof wg) == sizeof wg) {
+			put(p, " with ");
+			put_number(p, wg.state >> 32, 10);
+			put(p, " to come");
+		}
+	} else if (object == OBJECT_MUTEX) {
 		gos_mutex m;
 		if (rt_peek(&m, at, sizeof m) == sizeof m)
 			put_holder(p, " held by ", m.owner, details);
@@ -321,6 +336,10 @@ static void put_objects(struct printer *p, const struct gos_g *gp, const char *p
 			put(p, " held by ");
 			put_number(p, (uint64_t)rw.leaving, 10);
 			put(p, rw.leaving == 1 ? " reader" : " readers");
+			if (rw.writers.owner != 0 && rw.writers.owner != gp->goid) {
+				put_holder(p, " that ", rw.writers.owner, details);
+				put(p, " waits for");
+			}
 		}
 	} else if (object == OBJECT_ONCE) {
 		gos_once once;
@@ -453,12 +472,18 @@ static void put_header(struct printer *p, const struct gos_g *gp, const char *wo
 	put_number(p, gp->goid, 10);
 	put(p, " [");
 	put(p, word);
-	if (gp->status == GOS_WAITING) {
+	if (gp->status == GOS_WAITING || gp->status == GOS_SYSCALL) {
 		int64_t minutes = (rt_now() - gp->wait_since) / (60 * GOS_S);
 		if (minutes >= 1 && gp->wait_since != 0) {
 			put(p, ", ");
 			put_signed(p, minutes);
 			put(p, " minutes");
+		}
+	}
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		if (gp->flags & flags[i].bit) {
+			put(p, ", ");
+			put(p, flags[i].word);
 		}
 	}
 	if (gp->name[0] != 0) {
@@ -495,7 +520,8 @@ READS_WHILE_WRITTEN static void put_current(struct printer *p)
 	bool system = report->system || report->system_current;
 	if (report->current != NULL) {
 		p->g = *report->current;
-		p->g.status = GOS_RUNNING;
+		if (p->g.status != GOS_SYSCALL) /* on its way to another state, it is running still */
+			p->g.status = GOS_RUNNING;
 		put_header(p, &p->g, doing(&p->g), p->trace.total);
 	} else {
 		p->g.goid = 0;
@@ -584,7 +610,9 @@ READS_WHILE_WRITTEN static enum found look_at(struct printer *p, struct gos_g *g
 			return FOUND_SILENT;
 		}
 		if (sp >= p->g.stack_lo && sp < hi && rt_load_relaxed(&gp->goid) == p->g.goid) {
-			p->g.status = GOS_RUNNING;
+			bool calls = rt_load_relaxed(&gp->status) == GOS_SYSCALL; /* the same call, or one that began since */
+			p->g.status = calls ? GOS_SYSCALL : GOS_RUNNING;
+			p->g.wait_since = rt_load_relaxed(&gp->wait_since);
 			return FOUND_RUNNING;
 		}
 	}

@@ -261,6 +261,7 @@ enum {
 #define GOS_REASON(...) + 1
 #define GOS_OBJECT(...) + 1
 #define GOS_EVENT(...) + 1
+#define GOS_FLAG(...) + 1
 #include "abi/states.def"
 };
 

@@ -28,6 +28,7 @@ enum gos_row_kind {
 	GOS_ROW_REASON = 5, /* name "reason.X"; value, text; size: number of the GOS_OBJECT that wait_obj points to */
 	GOS_ROW_OBJECT = 6, /* name "object.X"; value, text */
 	GOS_ROW_EVENT = 7,  /* name "event.X"; value: bit number; text */
+	GOS_ROW_FLAG = 8,   /* name "flag.X"; value: bit of g.flags; text */
 };
 
 struct gos_abi_row {

@@ -36,6 +36,7 @@ __attribute__((visibility("default"))) struct gos_runtime gos_runtime = {
 	{.name = "reason." #symbol, .text = word, .kind = GOS_ROW_REASON, .size = RT_OBJECT_##object, .value = number},
 #define GOS_OBJECT(symbol, number, word) {.name = "object." #symbol, .text = word, .kind = GOS_ROW_OBJECT, .value = number},
 #define GOS_EVENT(symbol, bit, word) {.name = "event." #symbol, .text = word, .kind = GOS_ROW_EVENT, .value = bit},
+#define GOS_FLAG(symbol, word) {.name = "flag." #symbol, .text = word, .kind = GOS_ROW_FLAG, .value = RT_G_##symbol},
 #include "states.def"
 		},
 	.resume_pc = rt_switch_resume,

@@ -42,6 +42,12 @@ const struct expected expected[] = {
 	 NULL,                                                                                                        \
 	 "GOS_EVENT_" #symbol,                                                                                        \
 	 GOS_EVENT_##symbol},
+#define GOS_FLAG(symbol, word)                                                                  \
+	{{.name = "flag." #symbol, .text = word, .kind = GOS_ROW_FLAG, .value = RT_G_##symbol}, \
+	 NULL,                                                                                  \
+	 NULL,                                                                                  \
+	 "RT_G_" #symbol,                                                                       \
+	 RT_G_##symbol},
 #include "rt/abi/states.def"
 };
 

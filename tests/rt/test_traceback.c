@@ -389,6 +389,156 @@ GOS_TEST(dump_shows_where_each_goroutine_stands)
 	expect(strstr(block, "created by") == NULL);
 }
 
+static int call_pipe[2];
+static volatile int in_call;
+
+static NOINLINE void *call_here(void *arg)
+{
+	char byte;
+	in_call = 1;
+	while (read(call_pipe[0], &byte, 1) < 0) /* the dump's signal interrupts it */
+		;
+	return arg;
+}
+
+static NOINLINE void caller(void)
+{
+	gos_lock_thread();
+	gos_blocking(call_here, NULL);
+	gos_unlock_thread();
+	KEEP_FRAME;
+}
+
+static NOINLINE void locked_receiver(void)
+{
+	gos_lock_thread();
+	receive_here();
+	KEEP_FRAME;
+}
+
+static struct gos_g *record_of(uint64_t goid)
+{
+	for (uint64_t i = 0; i < gos_runtime.gcount; i++) {
+		struct gos_g *gp = &gos_runtime.gslabs[i / GOS_G_PER_SLAB][i % GOS_G_PER_SLAB];
+		if (gp->goid == goid)
+			return gp;
+	}
+	return NULL;
+}
+
+GOS_TEST(dump_shows_what_blocks_a_thread)
+{
+	expect(pipe(call_pipe) == 0);
+	uint64_t a = go(caller);
+	gos_test_until(&in_call);
+	expect_text(block_of(dump(), a), "[syscall, locked to thread, created by goroutine 1]:\n", "^call_here(...)\n", "^gos_blocking(...)\n",
+		    "^caller(...)\n", NULL);
+	__atomic_store_n(&record_of(a)->wait_since, gos_now() - 150 * GOS_S, __ATOMIC_RELAXED);
+	expect_text(block_of(dump(), a), "[syscall, 2 minutes, locked to thread, created by goroutine 1]:\n", "^call_here(...)\n", NULL);
+	expect(write(call_pipe[1], "x", 1) == 1);
+	gos_test_until_num(1);
+}
+
+GOS_TEST(dump_says_of_what_waits_which_thread_it_is_locked_to)
+{
+	silent = gos_chan_make(int, 0);
+	uint64_t a = go(locked_receiver);
+	gos_test_until_waiting(a, "chan receive");
+	expect_text(block_of(dump(), a), "[chan receive, locked to thread, chan 0x", "^receive_here(...)\n", "^locked_receiver(...)\n", NULL);
+	gos_lock_thread();
+	expect_text(block_of(dump(), 1), "goroutine 1 [running, locked to thread]:\n", NULL);
+	gos_unlock_thread();
+	expect_text(block_of(dump(), 1), "goroutine 1 [running]:\n", NULL);
+}
+
+static gos_rwmutex written, read_by_two;
+static gos_once once;
+static gos_cond condition;
+static gos_waitgroup group;
+
+static NOINLINE void write_lock(gos_rwmutex *rw)
+{
+	gos_rwmutex_lock(rw);
+	receive_here();
+	KEEP_FRAME;
+}
+
+static NOINLINE void read_lock(gos_rwmutex *rw)
+{
+	gos_rwmutex_rlock(rw);
+	receive_here();
+	KEEP_FRAME;
+}
+
+static void receive_in_once(void *arg)
+{
+	(void)arg;
+	receive_here();
+	KEEP_FRAME;
+}
+
+static NOINLINE void call_once(void)
+{
+	gos_once_do(&once, receive_in_once, NULL);
+	KEEP_FRAME;
+}
+
+static NOINLINE void wait_for_condition(void)
+{
+	gos_mutex_lock(&mutex);
+	gos_cond_wait(&condition, &mutex);
+	KEEP_FRAME;
+}
+
+static NOINLINE void wait_for_group(void)
+{
+	gos_waitgroup_wait(&group);
+	KEEP_FRAME;
+}
+
+/* Their goids, in the order of the names below. */
+enum { WRITER, READS_WRITTEN, WRITES_WRITTEN, NEXT_WRITER, LATE_READER, ONCE_RUNNER, ONCE_WAITER, COND_WAITER, GROUP_WAITER, LOCKERS };
+static uint64_t lockers[LOCKERS];
+
+static void everybody_waits_for_locks(void)
+{
+	silent = gos_chan_make(int, 0);
+	gos_waitgroup_add(&group, 7);
+	lockers[WRITER] = go(write_lock, &written);
+	gos_test_until_n_waiting(1, "chan receive");
+	gos_test_until_waiting(lockers[READS_WRITTEN] = go(read_lock, &written), "sync.RWMutex.RLock");
+	gos_test_until_waiting(lockers[WRITES_WRITTEN] = go(write_lock, &written), "sync.RWMutex.Lock");
+	go(read_lock, &read_by_two);
+	go(read_lock, &read_by_two);
+	gos_test_until_n_waiting(3, "chan receive");
+	gos_test_until_waiting(lockers[NEXT_WRITER] = go(write_lock, &read_by_two), "sync.RWMutex.Lock");
+	gos_test_until_waiting(lockers[LATE_READER] = go(read_lock, &read_by_two), "sync.RWMutex.RLock");
+	gos_test_until_waiting(lockers[ONCE_RUNNER] = go(call_once), "chan receive");
+	gos_test_until_waiting(lockers[ONCE_WAITER] = go(call_once), "sync.Once.Do");
+	gos_test_until_waiting(lockers[COND_WAITER] = go(wait_for_condition), "sync.Cond.Wait");
+	gos_test_until_waiting(lockers[GROUP_WAITER] = go(wait_for_group), "sync.WaitGroup.Wait");
+}
+
+GOS_TEST(dump_says_who_holds_a_lock)
+{
+	everybody_waits_for_locks();
+	const char *text = dump();
+	char expected[200];
+#define EXPECT_OBJECT(who, format, ...)                                           \
+	do {                                                                      \
+		snprintf(expected, sizeof expected, format ", created by goroutine 1]:\n", __VA_ARGS__); \
+		expect_text(block_of(text, lockers[who]), expected, NULL);        \
+	} while (0)
+	EXPECT_OBJECT(READS_WRITTEN, "[sync.RWMutex.RLock, rwmutex %p held by goroutine %d", (void *)&written, (int)lockers[WRITER]);
+	EXPECT_OBJECT(WRITES_WRITTEN, "[sync.RWMutex.Lock, rwmutex %p held by goroutine %d", (void *)&written, (int)lockers[WRITER]);
+	EXPECT_OBJECT(NEXT_WRITER, "[sync.RWMutex.Lock, rwmutex %p held by 2 readers", (void *)&read_by_two);
+	EXPECT_OBJECT(LATE_READER, "[sync.RWMutex.RLock, rwmutex %p held by 2 readers that goroutine %d waits for", (void *)&read_by_two,
+		      (int)lockers[NEXT_WRITER]);
+	EXPECT_OBJECT(ONCE_WAITER, "[sync.Once.Do, once %p run by goroutine %d", (void *)&once, (int)lockers[ONCE_RUNNER]);
+	EXPECT_OBJECT(COND_WAITER, "[sync.Cond.Wait, cond %p", (void *)&condition);
+	EXPECT_OBJECT(GROUP_WAITER, "[sync.WaitGroup.Wait, waitgroup %p with 7 to come", (void *)&group);
+}
+
 GOS_TEST(dump_shows_files_and_lines_where_libdw_is)
 {
 	if (dlopen("libdw.so.1", RTLD_NOW) == NULL)
@@ -614,6 +764,24 @@ static void die_by_deadlock(void)
 	gos_chan_recv(c, NULL);
 }
 
+static void die_by_deadlock_of_locks(void)
+{
+	everybody_waits_for_locks();
+	gos_mutex_lock(&mutex);
+	gos_mutex_lock(&mutex);
+}
+
+static void *panic_in_call(void *arg)
+{
+	gos_sleep(1);
+	return arg;
+}
+
+static void die_in_call(void)
+{
+	gos_blocking(panic_in_call, NULL);
+}
+
 static void quit_oneself(void)
 {
 	silent = gos_chan_make(int, 0);
@@ -786,6 +954,16 @@ static const struct gos_death deaths[] = {
 	 {"fatal error: all goroutines are asleep - deadlock!\n\n", "goroutine 1: select; ", "(int; unbuffered; made at ",
 	  "\"a (b); c\": chan receive on chan 0x", ": sync.Mutex.Lock on mutex 0x", " \"a (b); c\"\n\ngoroutine 1 [select",
 	  "deep_in_select(...)", "blocked(...)"}},
+	{"deadlock_of_locks",
+	 die_by_deadlock_of_locks,
+	 2,
+	 {"deadlock!\n\n", "goroutine 1: sync.Mutex.Lock on mutex 0x", ": sync.RWMutex.RLock on rwmutex 0x", " held by goroutine ",
+	  ": sync.RWMutex.Lock on rwmutex 0x", " held by 2 readers\n", "\n\ngoroutine 1 [sync.Mutex.Lock, mutex 0x", "write_lock(...)"}},
+	{"in_call",
+	 die_in_call,
+	 2,
+	 {"panic: a function that may wait was called between gos_blocking_begin and gos_blocking_end\n\ngoroutine 1 [syscall]:\ngos_sleep(...)\n\t",
+	  "panic_in_call(...)\n\t", "gos_blocking(...)\n\t", "die_in_call(...)\n\t"}},
 	{"quit",
 	 quit_oneself,
 	 2,
