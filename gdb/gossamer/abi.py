@@ -15,7 +15,7 @@ NOTE_TYPE = 1
 
 _HEADER = struct.Struct("<8sIIII16s")
 _ROW = struct.Struct("<40s40sIIQ")
-_STRUCT, _FIELD, _CONST, _STATE, _REASON, _OBJECT, _EVENT = range(1, 8)  # enum gos_row_kind
+_STRUCT, _FIELD, _CONST, _STATE, _REASON, _OBJECT, _EVENT, _FLAG = range(1, 9)  # enum gos_row_kind
 
 _ROWS_MAX = 4096  # far above any real table; a count beyond it is not a count
 _SIZE_MAX = 1 << 20  # of one structure
@@ -44,8 +44,8 @@ class Abi:
     def __init__(self, machine, rows):
         self.machine = machine
         self._structs, self._fields, self._consts = {}, {}, {}
-        self.states, self.reasons, self.objects, self.events = {}, {}, {}, {}
-        words = {_STATE: self.states, _REASON: self.reasons, _OBJECT: self.objects, _EVENT: self.events}
+        self.states, self.reasons, self.objects, self.events, self.flags = {}, {}, {}, {}, {}
+        words = {_STATE: self.states, _REASON: self.reasons, _OBJECT: self.objects, _EVENT: self.events, _FLAG: self.flags}
         for name, text, kind, size, value in rows:
             if kind == _STRUCT:
                 self._structs[name] = size
@@ -84,6 +84,10 @@ class Abi:
     def state(self, symbol):
         """The number of state.SYMBOL."""
         return self._number(self.states, "state", symbol)
+
+    def flag(self, symbol):
+        """The bit of flag.SYMBOL, as a mask."""
+        return self._number(self.flags, "flag", symbol)
 
     def event(self, symbol):
         """The bit of event.SYMBOL."""

@@ -21,7 +21,7 @@ _TROUBLES_MAX = 200  # sentences after which a list is given up
 _TEXT_MAX = 128
 
 _G_FIELDS = ("sched_sp", "seq", "status", "dbgmask", "reason", "goid", "stack_lo", "stack_hi", "wait_since", "wait_obj",
-             "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "name")
+             "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "flags", "locked_m", "name")
 _CHAN_FIELDS = ("live", "closed", "count", "capacity", "elem_size", "buffer", "recvx", "sendx", "recvq", "sendq", "elem_type", "file", "line")
 _SUDOG_FIELDS = ("g", "next", "waitlink", "elem", "obj", "case_dir", "is_select")
 
@@ -38,9 +38,16 @@ class Chan(namedtuple("Chan", ("address",) + _CHAN_FIELDS)):
         return "%s:%d" % (self.file.rsplit("/", 1)[-1], self.line) if self.file else ""
 
 
-Mutex = namedtuple("Mutex", "address state owner")
+# waiters, readers, writers: how many goroutines wait, so; the others are goids, 0 for nobody.
+Mutex = namedtuple("Mutex", "address state owner waiters")
+RWMutex = namedtuple("RWMutex", "address owner holders next readers writers")  # owner writes, or so many holders read, whom next waits for
+Cond = namedtuple("Cond", "address waiters first")  # first: of the sudogs of those who have got to waiting
+Once = namedtuple("Once", "address done owner waiters")
+WaitGroup = namedtuple("WaitGroup", "address count waiters")
+Sema = namedtuple("Sema", "address units")
 Pollfd = namedtuple("Pollfd", "address fd rg wg")
 M = namedtuple("M", "address id tid curg p spinning asleep")
+_U32 = (1 << 32) - 1
 
 
 class Runtime:
@@ -65,7 +72,9 @@ class Runtime:
         self.soft_guards = self._root_field("soft_guards")
         self.hard_guards = self._root_field("hard_guards")
         self.waiting = self.abi.state("WAITING")
-        self.running = (self.abi.state("RUNNING"), self.abi.state("SYSCALL"))
+        self.calling = self.abi.state("SYSCALL")
+        self.running = (self.abi.state("RUNNING"), self.calling)
+        self.timed = (self.waiting, self.calling)  # the states of which wait_since says since when
         self.runnable = self.abi.state("RUNNABLE")
         self.gone = (self.abi.state("IDLE"), self.abi.state("DEAD"))
         self._g = _Reader(self.abi, "g", _G_FIELDS)
@@ -86,6 +95,16 @@ class Runtime:
         word = self.abi.reasons.get(number)
         return word.text if word else "reason %d?" % number
 
+    def flag_words(self, g):
+        """What else is to be known of g: ["locked to thread"]."""
+        return [word.text for bit, word in self.abi.flags.items() if g.flags & bit] if g.flags else []
+
+    def locked_m(self, g):
+        """The M that g is locked to, or None."""
+        if not g.flags & self.abi.flag("LOCKED") or not g.locked_m:
+            return None
+        return next((m for m in self.ms() if m.address == g.locked_m), None)
+
     def object_kind(self, g):
         """Symbol of what g.wait_obj points to: "CHAN", "SELECT", …; "" when g waits on nothing that has an address."""
         reason = self.abi.reasons.get(g.reason)
@@ -95,8 +114,8 @@ class Runtime:
         return kind.symbol if kind else ""
 
     def waited(self, g):
-        """How long g has waited, in ns; 0 when it does not."""
-        if g.status != self.waiting or g.wait_since <= 0:
+        """How long g has waited, or blocked its thread, in ns; 0 when it does neither."""
+        if g.status not in self.timed or g.wait_since <= 0:
             return 0
         return max(0, self.now - g.wait_since)
 
@@ -310,18 +329,52 @@ class Runtime:
                 yield self._chan_of(values)
 
     def mutex(self, address):
-        return self._plain("mutex", Mutex, address)
+        values = self._plain("mutex", address, "state", "owner")
+        return Mutex(address, values.state, values.owner, values.state // self.abi.const("mutex_waiter"))
+
+    def _inner_mutex(self, name, address):
+        """A mutex that is the field `name` of something at an address."""
+        return self.mutex(address + self.abi.field(name).offset)
+
+    def rwmutex(self, address):
+        values = self._plain("rwmutex", address, "readers", "leaving", "owner")
+        mutex = self._inner_mutex("rwmutex.writers", address)
+        if values.owner:
+            return RWMutex(address, values.owner, 0, 0, values.readers + self.abi.const("rwmutex_writer"), mutex.waiters)
+        if values.readers >= 0:
+            return RWMutex(address, 0, values.readers, 0, 0, mutex.waiters)
+        inside = max(0, values.leaving)
+        return RWMutex(address, 0, inside, mutex.owner, max(0, values.readers + self.abi.const("rwmutex_writer") - inside), mutex.waiters)
+
+    def cond(self, address):
+        values = self._plain("cond", address, "wait", "notify", "first")
+        return Cond(address, values.wait - values.notify & _U32, values.first)
+
+    def once(self, address):
+        mutex = self._inner_mutex("once.mutex", address)
+        return Once(address, self._plain("once", address, "done").done, mutex.owner, mutex.waiters)
+
+    def waitgroup(self, address):
+        return WaitGroup(address, *divmod(self._plain("waitgroup", address, "state").state, self.abi.const("waitgroup_one")))
+
+    def sema(self, address):
+        return Sema(address, self._plain("sema", address, "units").units)
 
     def pollfd(self, address):
-        return self._plain("pollfd", Pollfd, address)
+        values = self._plain("pollfd", address, "fd", "rg", "wg")
+        return Pollfd(address, values.fd, values.rg, values.wg)
 
     def timer_when(self, address):
-        return self._plain("timer", namedtuple("Timer", "address when"), address).when
+        return self._plain("timer", address, "when").when
 
-    def _plain(self, owner, shape, address):
-        reader = _Reader(self.abi, owner, shape._fields[1:])
-        values = reader.one(bytes(self.read(address, reader.size)), address)
-        return shape(*(getattr(values, name) for name in shape._fields))
+    def p_id(self, address):
+        """The number of the P at an address."""
+        return self._plain("p", address, "id").id
+
+    def _plain(self, owner, address, *names):
+        """A structure's fields of these names, as a named tuple."""
+        reader = _Reader(self.abi, owner, names)
+        return reader.one(bytes(self.read(address, reader.size)), address)
 
     # ---- catchpoints' watches ----
 

@@ -95,10 +95,11 @@ def _minimal(pc):
 _FRAMES_MAX = 48  # looked at from the innermost on
 
 
-def user_frame(frame, g, own_pcs):
+def user_frame(frame, g, own_pcs, noted=True):
     """The innermost frame, from `frame` outwards, that belongs to the user's code.
 
-    It is the one that the runtime noted (g.wait_pc). Where it noted none that is on this stack, it is the first that lies in
+    It is the one that the runtime noted (g.wait_pc); with not noted, only where it is found before any other: what blocks a
+    thread may be the user's code further in. Where it noted none that is on this stack, it is the first that lies in
     the same object file as the goroutine's entry, or else in any: with line information if there is such a one, and not
     with a source in a folder of the runtime's own, which are those of own_pcs.
     """
@@ -107,7 +108,7 @@ def user_frame(frame, g, own_pcs):
     near = nameless = far = None
     candidate = frame
     for _ in range(_FRAMES_MAX):
-        if candidate is None or near is not None and not g.wait_pc:
+        if candidate is None or near is not None and not (noted and g.wait_pc):
             break
         try:
             pc = candidate.pc()

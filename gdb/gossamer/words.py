@@ -40,27 +40,32 @@ def parse_duration(text):
     return int(value * size)
 
 
-def state(rt, g, thread=None):
-    """"waiting, chan receive", "running on thread 2", "runnable, not started"."""
+def state(rt, g, thread=None, on=None):
+    """"waiting, chan receive", "running on thread 2", "runnable, not started", "syscall on thread 3, locked to thread".
+
+    thread: the one that g is on, or None; on: what to say of it, where that is of several."""
     word = rt.state_word(g)
     if g.status == rt.waiting:
         reason = rt.reason_word(g.reason)
         word = "%s, %s" % (word, reason) if reason else word
-        return "%s (still on thread %d)" % (word, thread.number) if thread else word
-    if rt.never_run(g):
-        return "%s, not started" % word
-    return "%s on thread %d" % (word, thread.number) if thread else word
+        if thread:
+            word = "%s (still on %s)" % (word, on or "thread %d" % thread.number)
+    elif rt.never_run(g):
+        word = "%s, not started" % word
+    elif thread:
+        word = "%s on %s" % (word, on or "thread %d" % thread.number)
+    return ", ".join([word] + rt.flag_words(g))
 
 
 def goroutine(rt, g, thread=None):
     """"goroutine 7 "name" (chan receive, 3.2s)": what a sentence needs to know of it."""
     if g.status == rt.waiting:
-        about = rt.reason_word(g.reason) or rt.state_word(g)
-        if rt.waited(g):
-            about += ", " + duration(rt.waited(g))
+        about = [rt.reason_word(g.reason) or rt.state_word(g)] + rt.flag_words(g)
     else:
-        about = state(rt, g, thread)
-    return "%s (%s)" % (named(g), about)
+        about = [state(rt, g, thread)]
+    if rt.waited(g):
+        about.insert(1, duration(rt.waited(g)))
+    return "%s (%s)" % (named(g), ", ".join(about))
 
 
 def named(g):
@@ -123,6 +128,12 @@ def waits_on(rt, g, memo=None):
             return _memo(memo, g.wait_obj, lambda: channel(rt.channel(g.wait_obj)))
         if kind == "MUTEX":
             return _memo(memo, g.wait_obj, lambda: mutex(rt.mutex(g.wait_obj)))
+        if kind == "RWMUTEX":
+            return rwmutex(rt.rwmutex(g.wait_obj), g.goid)
+        if kind == "ONCE":
+            return _memo(memo, g.wait_obj, lambda: once(rt.once(g.wait_obj)))
+        if kind == "GROUP":
+            return _memo(memo, g.wait_obj, lambda: "waitgroup 0x%x (%s)" % (g.wait_obj, to_come(rt.waitgroup(g.wait_obj))))
         if kind == "FD":
             return poll(rt, g)
         if kind == "TIMER":
@@ -134,6 +145,37 @@ def waits_on(rt, g, memo=None):
 
 def mutex(m):
     return "mutex 0x%x (%s)" % (m.address, "held by goroutine %d" % m.owner if m.owner else "free")
+
+
+def rwmutex(rw, but=None):
+    return "rwmutex 0x%x (%s)" % (rw.address, rwmutex_holders(rw, but))
+
+
+def rwmutex_holders(rw, but=None):
+    """Who has it and who comes next: "held by 2 readers that goroutine 7 waits for". but: the goroutine of which this is said."""
+    if rw.owner:
+        return "held by goroutine %d" % rw.owner
+    if not rw.holders:
+        return "free"
+    text = "held by " + count(rw.holders, "reader")
+    return text + " that goroutine %d waits for" % rw.next if rw.next and rw.next != but else text
+
+
+def once(o):
+    return "once 0x%x (%s)" % (o.address, once_state(o))
+
+
+def once_state(o):
+    return "run by goroutine %d" % o.owner if o.owner and not o.done else "done" if o.done else "not run"
+
+
+def to_come(wg):
+    return "%s to come" % number(wg.count)
+
+
+def wait(n, noun="goroutine"):
+    """"2 goroutines wait"."""
+    return "%s wait%s" % (count(n, noun), "s" if n == 1 else "")
 
 
 def poll(rt, g):

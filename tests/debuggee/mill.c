@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mill.c - two pairs of goroutines that park as fast as they can, and one walker that parks a few times a second, in turns for a
- * sleep and for a channel, counting its steps before each. What a catchpoint on the walker must see is in `steps`; what it costs the
+ * sleep and for a channel, counting its steps before each; a diver blocks its thread now and then, counting its dives before. What a catchpoint on the walker must see is in `steps`; what it costs the
  * others is in the rounds printed at the end: a second, and a second of processor time.
  *
  * mill [SECONDS]: how long it runs; without, until a line comes on stdin. The walker is goroutine walker_goid.
@@ -10,8 +10,8 @@
 
 #include "truth.h"
 
-volatile uint64_t walker_goid;
-volatile long steps, births;
+volatile uint64_t walker_goid, diver_goid;
+volatile long steps, births, dives;
 static volatile long rounds[2];
 static gos_chan *ticks;
 
@@ -63,6 +63,23 @@ static void walker(void)
 	}
 }
 
+static void *under_water(void *ms)
+{
+	pause_ms(*(long *)ms);
+	return NULL;
+}
+
+static void diver(void)
+{
+	long ms = 2;
+	gos_set_name("diver");
+	for (;;) {
+		gos_sleep(40 * GOS_MS);
+		dives++;
+		gos_blocking(under_water, &ms);
+	}
+}
+
 static void mayfly(long number)
 {
 	births = number;
@@ -97,6 +114,7 @@ static int app(int argc, char **argv)
 		go(pong, there, back);
 	}
 	walker_goid = go(walker);
+	diver_goid = go(diver);
 	go(ticker);
 	fprintf(truth, "walker %lu\n", (unsigned long)walker_goid);
 	fprintf(truth, "nursery %lu\n", (unsigned long)go(nursery));

@@ -123,6 +123,50 @@ START_TEST(each_event_says_what_happens)
 }
 END_TEST
 
+/* Each section that blocks the thread, and nothing else that the goroutine does; there, gdb stands on it and on its thread. */
+START_TEST(every_blocking_section_of_one)
+{
+	enum { STOPS = 8 };
+	char name[32];
+
+	debuggee_start(&d, "mill", NULL, NULL, NULL);
+	gdb_begin(&run);
+	gdb_do(&run, "diver", "print diver_goid");
+	gdb_do(&run, "catch", "catch goroutine syscall diver_goid");
+	for (int i = 0; i < STOPS; i++) {
+		snprintf(name, sizeof name, "stop.%d", i);
+		gdb_do(&run, name, "continue");
+		snprintf(name, sizeof name, "dives.%d", i);
+		gdb_do(&run, name, "print dives");
+	}
+	gdb_do(&run, "goid", "print $goid() == diver_goid");
+	gdb_do(&run, "break", "break under_water");
+	gdb_do(&run, "inside", "continue");
+	gdb_do(&run, "state", "info goroutines -state syscall");
+	gdb_do(&run, "enter", "goroutine diver_goid");
+	gdb_do(&run, "bt", "bt");
+	gdb_do(&run, "no reason", "catch goroutine syscall -reason sleep");
+	gdb_attach(&run, &d);
+	long diver = gdb_number(&run, "diver"), first = gdb_number(&run, "dives.0");
+	gdb_says(&run, "catch", "^Catchpoint 1 \\(goroutine %ld, syscall\\)$", diver);
+	for (int i = 0; i < STOPS; i++) {
+		snprintf(name, sizeof name, "stop.%d", i);
+		gdb_has(&run, name, "^Catchpoint 1 \\(goroutine %ld \"diver\" blocks its thread\\), diver at mill\\.c:[0-9]+$", diver);
+		snprintf(name, sizeof name, "dives.%d", i);
+		ck_assert_int_eq(gdb_number(&run, name), first + i);
+	}
+	ck_assert_int_eq(gdb_number(&run, "goid"), 1);
+	gdb_has(&run, "state", "^\\* %ld +\"diver\" +syscall on thread [0-9]+ .* under_water at mill\\.c:[0-9]+ ", diver);
+	ck_assert_int_eq(gdb_lines(&run, "state"), 2);
+	gdb_has(&run, "enter", "^\\[Switching to goroutine %ld \"diver\" \\(syscall on thread [0-9]+", diver);
+	gdb_has(&run, "enter", "^#0 +under_water \\(");
+	gdb_has(&run, "bt", "^#0 +under_water .*\n#1 .*gos_blocking .*\n#2 .*diver \\(\\)");
+	gdb_says(&run, "no reason", "^-reason goes with park and ready only: a goroutine has none at 'syscall'$");
+	gdb_free(&run);
+	debuggee_end(&d);
+}
+END_TEST
+
 /* Goroutines that do not exist yet; mistakes; more than there are watches. */
 START_TEST(what_cannot_be_caught_is_said)
 {
@@ -148,8 +192,8 @@ START_TEST(what_cannot_be_caught_is_said)
 	gdb_do(&run, "delete", "delete");
 	gdb_do(&run, "again", "catch goroutine park");
 	gdb_attach(&run, &d);
-	gdb_says(&run, "no event", "^which event\\?; goroutines' events are create, run, park, ready, exit$");
-	gdb_says(&run, "bad event", "^no event 'sneeze'; goroutines' events are create, run, park, ready, exit$");
+	gdb_says(&run, "no event", "^which event\\?; goroutines' events are create, run, park, ready, exit, syscall$");
+	gdb_says(&run, "bad event", "^no event 'sneeze'; goroutines' events are create, run, park, ready, exit, syscall$");
 	gdb_says(&run, "bad goid", "^'seven' is no goroutine's id$");
 	gdb_says(&run, "zero", "^goroutines' ids begin at 1$");
 	gdb_says(&run, "bad reason", "^no wait reason 'boredom' \\(chan receive, ");
@@ -244,6 +288,7 @@ int main(void)
 						  {every_park_of_one_and_no_other, 120, 0},
 						  {a_reason_narrows_it, 0, 0},
 						  {each_event_says_what_happens, 0, 0},
+						  {every_blocking_section_of_one, 0, 0},
 						  {what_cannot_be_caught_is_said, 120, 0},
 						  {detaching_disarms, 0, 3},
 						  {what_does_not_match_costs_next_to_nothing, 200, 0},

@@ -38,7 +38,7 @@ START_TEST(channels_show_their_elements_and_waiters)
 	ck_assert_int_eq(gdb_lines(&run, "channels"), 4);
 	ck_assert_int_eq(gdb_lines(&run, "waited"), 4);
 	gdb_says(&run, "bad", "^'-x' is no option");
-	gdb_says(&run, "mutex", " = held by goroutine 2$");
+	gdb_says(&run, "mutex", " = held by goroutine 2, 2 goroutines wait$");
 	gdb_has(&run, "printers", "gos_chan");
 	gdb_has(&run, "plain", "\\(gos_chan \\*\\) 0x");
 	gdb_free(&run);

@@ -100,9 +100,6 @@ class View:
         self.on_thread.update(self.rt.on_threads([g], self.threads))
         return self.on_thread.get(g.address)
 
-    def own_pcs(self):
-        return (self.rt.resume_pc, self.rt.trap_pc)
-
     def find(self, goid):
         g = self.rt.find(goid)
         return g, self.place_one(g)
@@ -135,6 +132,10 @@ class View:
                 except Trouble:
                     pass
 
+    def user_frame(self, g, frame):
+        """The innermost frame of the user's code of the goroutine that `frame` is the innermost of."""
+        return places.user_frame(frame, g, (self.rt.resume_pc, self.rt.trap_pc), g.status != self.rt.calling)
+
     def where(self, g):
         """Place in the user's code where g stands."""
         thread = self.on_thread.get(g.address)
@@ -148,7 +149,7 @@ class View:
         with unwind.suspended(), target.keep_selection():
             try:
                 target.switch_to(thread.ptid)
-                return places.frame_place(places.user_frame(gdb.newest_frame(), g, self.own_pcs()))
+                return places.frame_place(self.user_frame(g, gdb.newest_frame()))
             except gdb.error:
                 return places.at(thread.pc)
 

@@ -17,7 +17,7 @@ from ..abi import Trouble
 from . import Command, View, in_event, parse_goid, runtime, say
 from .filters import match_reason
 
-_PHRASES = {"CREATE": "is created", "RUN": "runs", "PARK": "parks", "READY": "becomes ready", "EXIT": "exits"}
+_PHRASES = {"CREATE": "is created", "RUN": "runs", "PARK": "parks", "READY": "becomes ready", "EXIT": "exits", "CALL": "blocks its thread"}
 
 
 class _Catchpoint:
@@ -109,10 +109,11 @@ _arms = None
 
 class CatchGoroutine(Command):
     """Stop when a goroutine comes to a transition.
-Usage: catch goroutine create|run|park|ready|exit [ID] [-reason REASON]
+Usage: catch goroutine create|run|park|ready|exit|syscall [ID] [-reason REASON]
 
 The events: it is created, it begins or goes on to run, it parks (begins to
-wait), it is made ready to go on, it exits.
+wait), it is made ready to go on, it exits, it begins a section that blocks its
+thread.
 
 ID restricts it to one goroutine, which need not exist yet. REASON, with park or
 ready, to one wait reason or those that contain it: "chan receive", select, ...

@@ -98,7 +98,7 @@ class Filter:
             return False
         if self.reasons is not None and (g.status != self.rt.waiting or g.reason not in self.reasons):
             return False
-        if self.longer is not None and (g.status != self.rt.waiting or self.rt.waited(g) < self.longer):
+        if self.longer is not None and (g.status not in self.rt.timed or self.rt.waited(g) < self.longer):
             return False
         if self.name is not None and not fnmatch.fnmatchcase(name_of(g), self.name):
             return False

@@ -166,7 +166,7 @@ def switch(view, g, thread):
             say("warning: without the program's file, which 'file PROGRAM' loads, the frames are guesses")
         unwind.select(g, rt, view.registers)
         first = unwind.innermost()
-    places.user_frame(first, g, view.own_pcs()).select()
+    view.user_frame(g, first).select()
     gdb.set_convenience_variable("_goroutine", g.goid)
 
 

@@ -25,8 +25,10 @@ Goroutine 7 "conn 3"
   entry     serve
   stack     0x7ffff7d2f000..0x7ffff7d3f000, 464 bytes in use
 
-Who else waits on the same object is shown below it; for a mutex, its owner and
-where that one stands; for a select, each of its channels."""
+Who else waits on the same object is shown below it; for a lock, its owner and
+where that one stands; for a select, each of its channels. For a goroutine that
+is on a thread, or locked to one, that thread is shown, with the runtime's M, and
+the P without which a goroutine that blocks its thread gets on."""
 
     name = "info goroutine"
 
@@ -54,6 +56,8 @@ def _show(view, g):
     _line("state", words.state(rt, g, thread) + (", for %s" % words.duration(rt.waited(g)) if rt.waited(g) else ""))
     for label, text in _waits(view, g):
         _line(label, text)
+    for label, text in _threads(view, g, thread):
+        _line(label, text)
     _line("where", view.where(g).text)
     creator = next((other for other in view.goroutines if other.goid == g.creator), None)
     made = created(g)
@@ -68,6 +72,28 @@ def _show(view, g):
 def _line(label, text):
     if text:
         say("  %-8s  %s" % (label, text))
+
+
+def _threads(view, g, thread):
+    """(label, text) of the thread that g is on, and of the one that it is locked to."""
+    rt = view.rt
+    if thread:
+        m = next((m for m in rt.ms() if m.tid == thread.tid), None)
+        yield "thread", "%d (LWP %d)%s" % (thread.number, thread.tid, _m(rt, m) if m else "")
+    m = rt.locked_m(g)
+    if m is not None:
+        number = next(("%d " % t.number for t in view.threads if t.tid == m.tid), "")
+        yield "locked", "to thread %s(LWP %d), M %d" % (number, m.tid, m.id)
+
+
+def _m(rt, m):
+    """", M 2 with P 0"."""
+    if not m.p:
+        return ", M %d without a P" % m.id
+    try:
+        return ", M %d with P %d" % (m.id, rt.p_id(m.p))
+    except Trouble:
+        return ", M %d" % m.id
 
 
 def _stack(view, g, thread):
@@ -92,17 +118,28 @@ def _waits(view, g):
         for label, text in _queues(rt, g.wait_obj):
             yield "", "%s: %s" % (label, text)
         return
-    if kind == "MUTEX":
-        try:
-            owner = rt.mutex(g.wait_obj).owner
-        except Trouble:
-            owner = 0
-        holder = next((other for other in view.goroutines if other.goid == owner), None)
+    for label, goid in _holders(rt, kind, g):
+        holder = next((other for other in view.goroutines if other.goid == goid), None)
         if holder is not None:
-            yield "", "held by %s at %s" % (words.goroutine(rt, holder, view.on_thread.get(holder.address)), view.where(holder).text)
+            yield "", "%s %s at %s" % (label, words.goroutine(rt, holder, view.on_thread.get(holder.address)), view.where(holder).text)
     others = [other.goid for other in view.goroutines if other.wait_obj == g.wait_obj and other.goid != g.goid and rt.object_kind(other) == kind]
     if others:
         yield "", "also waiting on it: %s" % words.ids(others)
+
+
+def _holders(rt, kind, g):
+    """("held by", goid) of each goroutine that is known to keep g waiting."""
+    try:
+        if kind == "MUTEX":
+            return [("held by", rt.mutex(g.wait_obj).owner)]
+        if kind == "ONCE":
+            return [("run by", rt.once(g.wait_obj).owner)]
+        if kind == "RWMUTEX":
+            rw = rt.rwmutex(g.wait_obj)
+            return [("held by", rw.owner)] + [("to be held next by", rw.next)] * (rw.next != g.goid)
+    except Trouble:
+        pass  # it was said where the object was shown
+    return []
 
 
 def _select(rt, g):

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """'info goroutines': who is there."""
 
+import itertools
+import operator
+
 import gdb
 
 from .. import places, words
@@ -23,7 +26,7 @@ same reason, at the same place, made at the same place. Looking changes nothing.
 ID is a goroutine's id or a range of them, as 5-9.
 
 FILTER is any of these; a goroutine must pass them all:
-  -state STATE          running, waiting, runnable, ...
+  -state STATE          running, waiting, runnable, syscall, ...
   -reason REASON        why it waits: chan receive, select, "IO wait", ...
   -name GLOB            its name, as "conn*"
   -at TEXT              where it stands: part of a function's name or FILE:LINE
@@ -39,8 +42,8 @@ FILTER is any of these; a goroutine must pass them all:
 * 1   "main"    running on thread 1          main_loop at srv.c:88                                             gos_run
   7   "conn 3"  waiting, chan receive  3.2s  serve at srv.c:41      chan 0x7ffff01c0 (int, 0/4, made at ...)   accept_all at srv.c:77 by 1
 
-'*' is the goroutine that gdb stands on. For: how long it has waited. Where: its
-user's code. Waits on: the object, with its elements and capacity, its owner, or
+'*' is the goroutine that gdb stands on. For: how long it has waited, or blocked
+its thread (state syscall). Where: its user's code. Waits on: the object, with its elements and capacity, its owner, or
 what is left of its time. Created: the place and the goroutine that made it."""
 
     name = "info goroutines"
@@ -151,18 +154,19 @@ def _show_groups(view, wanted, options, here):
     groups = {}
     on_thread = view.on_thread
     waiting, now = rt.waiting, rt.now
+    flags = sum(rt.abi.flags)  # bits
     for g in wanted:
         if g.address in on_thread:
-            key = (g.status, g.reason if g.status == waiting else 0, view.where(g).text, g.create_pc)
+            key = (g.status, g.reason if g.status == waiting else 0, view.where(g).text, g.create_pc, g.flags & flags)
         elif g.status == waiting:
-            key = (g.status, g.reason, g.wait_pc, g.create_pc)
+            key = (g.status, g.reason, g.wait_pc, g.create_pc, g.flags & flags)
         else:
-            key = (g.status, 0, g.wait_pc or -g.entry, g.create_pc)
+            key = (g.status, 0, g.wait_pc or -g.entry, g.create_pc, g.flags & flags)
         group = groups.get(key)
         if group is None:
             group = groups[key] = []
         group.append(g)
-    ordered = sorted(groups.values(), key=lambda group: -len(group))
+    ordered = sorted(_merged(view, groups), key=lambda group: -len(group))
     if options.sort == "time":
         ordered.sort(key=lambda group: -max(map(rt.waited, group)))
     shown, first = options.part(ordered, _GROUPS_SHOWN)
@@ -170,14 +174,14 @@ def _show_groups(view, wanted, options, here):
     for group in shown:
         g = group[0]
         threads = [view.on_thread[member.address] for member in group if member.address in view.on_thread]
-        waits = [member.wait_since for member in group if member.status == waiting and 0 < member.wait_since <= now]
+        waits = [member.wait_since for member in group if member.status in rt.timed and 0 < member.wait_since <= now]
         span = ""
         if waits:
             low, high = words.duration(now - max(waits)), words.duration(now - min(waits))
             span = low if low == high else "%s to %s" % (low, high)
         rows.append([
             ("* " if here is not None and any(member.address == here.address for member in group) else "  ") + words.number(len(group)),
-            words.state(rt, g, None) if not threads else "%s on %s" % (words.state(rt, g, None), words.count(len(threads), "thread")),
+            words.state(rt, g, threads[0], words.count(len(threads), "thread")) if threads else words.state(rt, g),
             span,
             view.where(g).text,
             places.after_call(g.create_pc).text,
@@ -193,6 +197,16 @@ def _show_groups(view, wanted, options, here):
             % (words.count(sum(map(len, left)), "goroutine"), words.count(len(left), "more group"), options.next_page()))
     else:
         say("-no-group lists them one by one, -at TEXT and other filters fewer of them: help info goroutines.")
+
+
+def _merged(view, groups):
+    """Lists of goroutines, one for each that reads otherwise: compilers make several calls of one in the source."""
+    merged = {}
+    for key, group in groups.items():
+        g = group[0]
+        where = key[2] if g.address in view.on_thread else view.where(g).text
+        merged.setdefault((*key[:2], where, places.after_call(g.create_pc).text, key[4]), []).append(group)
+    return [parts[0] if len(parts) == 1 else sorted(itertools.chain(*parts), key=operator.attrgetter("goid")) for parts in merged.values()]
 
 
 def register():

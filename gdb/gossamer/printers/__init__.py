@@ -21,9 +21,9 @@ class _Printers(gdb.printing.PrettyPrinter):
     """Chooses by the name of the structure, also behind a pointer, whether or not the program knows its members."""
 
     def __init__(self):
-        from . import chan, mutex
+        from . import chan, sync
 
-        self._by_name = {"gos_chan": chan.ChanPrinter, "gos_mutex": mutex.MutexPrinter}
+        self._by_name = dict(sync.PRINTERS, gos_chan=chan.ChanPrinter)
         super().__init__("gossamer", [gdb.printing.SubPrettyPrinter(name) for name in self._by_name])
 
     def __call__(self, value):
