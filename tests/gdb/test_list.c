@@ -194,7 +194,7 @@ START_TEST(filters_find_what_they_name)
 	gdb_has(&run, "sort", "\"holder\"");
 	gdb_says(&run, "bad option", "'-frobnicate' is neither an id nor an option; options are -state");
 	gdb_says(&run, "bad state", "^no state 'purple' \\(.*running.*waiting");
-	gdb_says(&run, "bad reason", "^no wait reason 'purple' \\(.*chan receive.*IO wait\\)");
+	gdb_says(&run, "bad reason", "^no wait reason 'purple' \\(.*chan receive.*IO wait.*\\)");
 	gdb_says(&run, "bad time", "'soon' is no duration");
 	gdb_says(&run, "bad on", "no_such_symbol");
 	gdb_says(&run, "no value", "^-at needs a value$");
