@@ -64,7 +64,7 @@ void gos_cond_wait(gos_cond *c, gos_mutex *m)
 
 	/* Before a ticket is drawn that nobody would wait with. */
 	if (rt_unlikely(!(rt_load_relaxed(&m->state) & RT_MUTEX_LOCKED)))
-		rt_panic_at(pc, "unlock of unlocked mutex");
+		rt_fatal_at(pc, "unlock of unlocked mutex");
 	uint32_t ticket = draw(c);
 	rt_mutex_unlock(m, pc);
 	wait_called(c, ticket, pc);
@@ -76,7 +76,7 @@ void gos_cond_wait_rw(gos_cond *c, gos_rwmutex *rw)
 	void *pc = __builtin_return_address(0);
 
 	if (rt_unlikely(rt_load_relaxed(&rw->owner) == 0))
-		rt_panic_at(pc, "unlock of unlocked rwmutex");
+		rt_fatal_at(pc, "unlock of unlocked rwmutex");
 	uint32_t ticket = draw(c);
 	rt_rwmutex_unlock(rw, pc);
 	wait_called(c, ticket, pc);

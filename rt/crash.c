@@ -13,6 +13,8 @@
  *  - After fork a child has no dumper: it prints for itself.
  *  - Reports are static: a dumper that was given up may still look at one.
  *
+ * SIGSEGV, SIGBUS and SIGFPE that a program could recover from do not come that far: become_panic.
+ *
  * The signal that asks a running goroutine for its frames is SIGURG, as in Go: its default is to be ignored, and hardly anybody uses it.
  * A thread in a system call that SA_RESTART does not restart sees EINTR.
  */
@@ -22,6 +24,7 @@
 #include "crash.h"
 
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -31,9 +34,12 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
+#include "../asm/defer.h"
 #include "atomic.h"
+#include "defer.h"
 #include "dump.h"
 #include "machine.h"
 #include "stack.h"
@@ -43,6 +49,8 @@
 
 #define PATIENCE_S 5
 #define DUMPER_STACK_SIZE (1 << 20) /* libdw's recursion follows the nesting of the program's scopes */
+#define PANIC_ROOM 4096 /* bytes of stack that a signal must find free to become a panic */
+#define RED_ZONE 128
 #define CAPTURE_SIGNAL SIGURG
 #define CAPTURE_TIMEOUT_NS (INT64_C(1000) * 1000 * 1000)
 
@@ -359,6 +367,8 @@ bool rt_capture_thread(uint32_t tid, struct rt_trace *trace, uint64_t *sp)
 	return true;
 }
 
+static bool libc_is_inside; /* of the program: where libc's code is in it is not known */
+
 /* ---- fatal signals -------------------------------------------------------------------------------------------------- */
 
 static void add(char **to, const char *end, const char *text)
@@ -379,7 +389,7 @@ static void add_number(char **to, const char *end, uint64_t value, unsigned base
 	add(to, end, at);
 }
 
-static const char *signal_text(int signal)
+const char *rt_signal_text(int signal)
 {
 	switch (signal) {
 	case SIGSEGV:
@@ -408,8 +418,85 @@ static bool is_overflow(const struct gos_g *gp, int signal, const siginfo_t *inf
 	return sp < gp->stack_lo && gp->stack_lo - sp < (1 << 20) && address < gp->stack_lo && address + 4096 >= sp;
 }
 
+/* Code that may hold a lock of its own, or be in the middle of something, when it is handed a wrong address. */
+static bool is_delicate(uint64_t pc)
+{
+	for (const struct rt_text_range *range = __start_gos_text; range < __stop_gos_text; range++)
+		if (pc - range->from < range->to - range->from)
+			return true;
+	struct rt_module module;
+	if (&__start_gos_text[0] == &__stop_gos_text[0] || !rt_module_of(pc, &module))
+		return true;
+	static const char *const libraries[] = {"libc.", "libc-", "ld-", "ld.", "ld64", "libpthread", "libdl", "librt", "libgcc_s", "linux-vdso"};
+	const char *name = strrchr(module.path, '/');
+	name = name != NULL ? name + 1 : module.path;
+	for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
+		if (strncmp(name, libraries[i], strlen(libraries[i])) == 0)
+			return true;
+	return module.path[0] == 0 && libc_is_inside;
+}
+
+/*
+ * As in Go, what a program does wrong with a pointer or a number panics, where the signal struck in the program's own code on a goroutine's stack,
+ * and some function there has deferred a call that might recover. Else the system's way of dying shows more. True: the goroutine goes on in
+ * rt_sigpanic when the handler returns.
+ */
+static bool become_panic(int signal, const siginfo_t *info, ucontext_t *context)
+{
+	struct gos_m *mp = rt_tls_m;
+	struct gos_g *gp = mp != NULL ? mp->curg : NULL;
+	uint64_t address = (uint64_t)(uintptr_t)info->si_addr;
+	if (gp == NULL)
+		return false;
+	switch (signal) {
+	case SIGSEGV:
+		if ((info->si_code != SEGV_MAPERR && info->si_code != SEGV_ACCERR) || address >= 4096)
+			return false;
+		break;
+	case SIGBUS:
+		if (info->si_code != BUS_ADRERR || address >= 4096)
+			return false;
+		break;
+	case SIGFPE:
+		if (info->si_code <= 0)
+			return false;
+		break;
+	default:
+		return false;
+	}
+
+	struct rt_fault fault = {.address = address, .signal = signal, .code = info->si_code};
+	struct rt_regs regs;
+	rt_regs_of_signal(&regs, context);
+	memcpy(fault.reg, regs.value, sizeof fault.reg);
+	uint64_t sp = fault.reg[RT_REG_RSP], pc = fault.reg[RT_REG_RIP];
+	if (sp < gp->stack_lo + PANIC_ROOM || sp >= gp->stack_hi)
+		return false;
+	const struct rt_deferred *d = gp->deferred;
+	while (d != NULL && (d->panic != NULL || (uint64_t)(uintptr_t)d->frame < sp))
+		d = d->link;
+	if (d == NULL)
+		return false;
+	if (pc < 4096) { /* a call of nil: it stands where it came from */
+		memcpy(&pc, (const void *)(uintptr_t)sp, sizeof pc);
+		fault.reg[RT_REG_RIP] = --pc; /* within the call instruction */
+		fault.reg[RT_REG_RSP] = sp + 8;
+	}
+	if (is_delicate(pc))
+		return false;
+
+	uint64_t to = (sp - RED_ZONE - sizeof fault) & ~UINT64_C(15);
+	memcpy((void *)(uintptr_t)to, &fault, sizeof fault);
+	context->uc_mcontext.gregs[REG_RSP] = (greg_t)to;
+	context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)rt_sigpanic;
+	context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)(0x400 | 0x100); /* direction and trap flags, as functions expect them */
+	return true;
+}
+
 static void on_fatal(int signal, siginfo_t *info, void *context)
 {
+	if (become_panic(signal, info, context))
+		return;
 	if (current_tid() == dumper.tid && dumper.pid == current_pid()) {
 		/* Our own mistake, or the process is that broken. Who waits goes on without this thread. */
 		rt_store_release(&dumper.phase, (uint32_t)RT_DUMPER_LOST);
@@ -447,7 +534,7 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
 		add(&to, end, "fatal error: unexpected signal\n");
 	}
 	add(&to, end, "[signal ");
-	add(&to, end, signal_text(signal));
+	add(&to, end, rt_signal_text(signal));
 	add(&to, end, " code=");
 	if (info->si_code < 0)
 		add(&to, end, "-");
@@ -516,6 +603,8 @@ void rt_crash_init(void)
 {
 	rt_crash_level();
 	rt_traceback_refresh();
+	struct rt_module module;
+	libc_is_inside = !rt_module_of((uint64_t)(uintptr_t)gnu_get_libc_version(), &module) || module.path[0] == 0;
 
 	pthread_t thread;
 	pthread_attr_t attr;

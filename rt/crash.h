@@ -28,6 +28,9 @@ void rt_crash_init_m(struct gos_m *mp);
 enum rt_traceback_level { RT_LEVEL_NONE, RT_LEVEL_SINGLE, RT_LEVEL_ALL, RT_LEVEL_SYSTEM, RT_LEVEL_CRASH };
 enum rt_traceback_level rt_crash_level(void);
 
+/* "SIGSEGV: segmentation violation" */
+const char *rt_signal_text(int signal);
+
 /*
  * The only report of a process that dies; the first thread to ask gets it, any other stops here for good. A thread that asks a
  * second time died while it reported its death, and ends the process at once.

@@ -5,6 +5,7 @@
 #include "exit.h"
 
 #include "../asm/switch.h"
+#include "defer.h"
 #include "gossamer.h"
 #include "schedule.h"
 #include "stack.h"
@@ -54,6 +55,8 @@ _Noreturn void rt_goexit0(void)
 	struct gos_m *mp = rt_m_of_goroutine();
 	struct gos_p *pp = mp->p;
 	struct gos_g *gp = mp->curg;
+	if (rt_unlikely(gp->flags & RT_G_DEFERS))
+		rt_defer_end(gp);
 
 	RT_PROBE1(g_exit, gp->goid);
 	rt_debug_event(gp, GOS_EVENT_EXIT, GOS_REASON_NONE);
@@ -69,9 +72,4 @@ _Noreturn void rt_goexit0(void)
 	/* Point of no return: rt_switch_finish buries gp, and this stack may be another goroutine's. */
 	rt_sanitizer_leave(NULL, next);
 	rt_jump(&next->sched, mp);
-}
-
-void gos_goexit(void)
-{
-	rt_goexit0();
 }

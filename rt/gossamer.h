@@ -29,7 +29,11 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define GOS_API __attribute__((visibility("default")))
+#ifdef __cplusplus
 #define GOS_NORETURN __attribute__((noreturn))
+#else
+#define GOS_NORETURN _Noreturn /* which clang does not make a part of the type: go() and gos_defer() would not return */
+#endif
 #define GOS_PRINTF(text_, first_) __attribute__((format(printf, text_, first_)))
 #else
 #error "gossamer.h needs gcc or clang"
@@ -268,30 +272,19 @@ GOS_API void gos_ticker_free(gos_ticker *t);
 /*
  * A context tells a tree of goroutines to stop: when it is cancelled, or its time has come, so are all that were made from it. A parent
  * must be a context; gos_context_background() is the root, which never ends. Each context but that is freed once, by who made it, in any order: what is
- * made from it lives on, though it has ended. Contexts may be used by many goroutines at once; to use one that was freed panics, unless its memory is
- * another's by then.
+ * made from it lives on. Contexts may be used by many goroutines at once.
  *
- * gos_context *gos_context_with_cancel(gos_context *parent);
- * gos_context *gos_context_with_timeout(gos_context *parent, int64_t ns);
- * gos_context *gos_context_with_deadline(gos_context *parent, int64_t at_ns);      at_ns is on the clock of gos_now. A parent's earlier deadline stays.
- * gos_context *gos_context_with_value(gos_context *parent, const void *key, void *value);
- *                          key is compared as a pointer: make it the address of a static variable. value belongs to the caller.
- *
- * The place of the call is kept for debuggers. A time that has passed makes a context that has ended.
- *
- * Blocks: no.  Panics: when parent is NULL or freed, or key NULL.  Owns: the caller gets the context, until gos_context_free.
+ * Blocks: no.  Panics: when parent is NULL or freed.  Owns: the caller gets the context, until gos_context_free.
  */
 typedef struct gos_context gos_context;
 GOS_API gos_context *gos_context_background(void);
-#define gos_context_with_cancel(parent) gos_context_with_cancel_at((parent), __FILE__, __LINE__)
-#define gos_context_with_timeout(parent, ns) gos_context_with_timeout_at((parent), (ns), __FILE__, __LINE__)
-#define gos_context_with_deadline(parent, at_ns) gos_context_with_deadline_at((parent), (at_ns), __FILE__, __LINE__)
-#define gos_context_with_value(parent, key, value) gos_context_with_value_at((parent), (key), (value), __FILE__, __LINE__)
-GOS_API gos_context *gos_context_with_cancel_at(gos_context *parent, const char *file, int line);
-GOS_API gos_context *gos_context_with_timeout_at(gos_context *parent, int64_t ns, const char *file, int line);
-GOS_API gos_context *gos_context_with_deadline_at(gos_context *parent, int64_t at_ns, const char *file, int line);
-GOS_API gos_context *gos_context_with_value_at(gos_context *parent, const void *key, void *value, const char *file, int line);
-/* Ends ctx and all that were made from it, before it returns. Again, or for the background: nothing happens. Blocks: no.  Panics: no.  Owns: nothing. */
+GOS_API gos_context *gos_context_with_cancel(gos_context *parent);
+GOS_API gos_context *gos_context_with_timeout(gos_context *parent, int64_t ns);
+/* at_ns is on the clock of gos_now. A parent's earlier deadline stays. */
+GOS_API gos_context *gos_context_with_deadline(gos_context *parent, int64_t at_ns);
+/* key is compared as a pointer: make it the address of a static variable. value belongs to the caller. */
+GOS_API gos_context *gos_context_with_value(gos_context *parent, const void *key, void *value);
+/* Ends ctx and all that were made from it. Again: nothing happens. Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API void gos_context_cancel(gos_context *ctx);
 /* A channel that is closed when ctx ends; NULL, on which receives wait for ever, for one that never does. Do not close or free it; it lives as long as ctx.
  * Blocks: no.  Panics: no.  Owns: the context does. */
@@ -302,8 +295,7 @@ GOS_API int gos_context_err(gos_context *ctx);
 GOS_API bool gos_context_deadline(gos_context *ctx, int64_t *at_ns);
 /* Of the nearest context with that key, upwards; NULL. Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API void *gos_context_value(gos_context *ctx, const void *key);
-/* Cancels ctx and gives it back; NULL and the background are allowed. Where others wait on its channel cancel it first, and free it when they are done with
- * it. Blocks: no.  Panics: when somebody waits on its channel.  Owns: takes ctx. */
+/* Cancels ctx and gives it back; NULL and the background are allowed. Blocks: no.  Panics: when somebody waits on its channel.  Owns: takes ctx. */
 GOS_API void gos_context_free(gos_context *ctx);
 
 /* ---- locks ---------------------------------------------------------------------------------------------------------- */
@@ -498,10 +490,31 @@ GOS_API int gos_close(int fd);
  *		...
  *	}
  *
- * gos_defer_frame(value) stands once, at the top of a function that defers; value is left out where the function returns nothing. It is
- * worked out at the moment of the recovery: a local variable in it must be volatile. gos_defer(fn, ...) takes fn's arguments now, as go() does, and calls fn when the function ends: the
- * last deferred first, however it ends, as often as gos_defer was reached. To leave such a function by longjmp drops its calls.
+ * gos_defer_frame(value) stands once, at the top of a function that defers; value is left out where the function returns nothing. gos_defer(fn, ...)
+ * takes fn's arguments now, as go() does, and calls fn when the function ends: the last deferred first, however it ends, as often as
+ * gos_defer was reached, be it in a block or a loop. Without a gos_defer_frame in the function it does not compile.
+ *
+ * gos_defer_frame is a setjmp, and ending by a panic that was recovered the longjmp to it. So value is worked out at that moment; of local
+ * variables in it, and parameters, only those that are volatile have what they were set to since then. To leave such a function by
+ * longjmp drops its deferred calls; to leave a deferred function by longjmp ends the panic that called it.
+ *
+ * In C++, and in C with -fexceptions, destructors and cleanups of the functions that a recovered panic leaves run, as with pthread_exit: a
+ * catch (...) on the way runs and cannot stop it, a noexcept function on the way ends the program. Declare nothing that has a destructor before
+ * gos_defer_frame. A C++ exception that leaves the function runs its deferred calls; one that leaves a deferred function drops the rest of them.
  */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wclobbered" /* gcc takes each parameter that is changed for one that might be used after the second return */
+#endif
+struct gos_defer_frame {
+	void *pc, *sp;
+	uint64_t saved[6];
+	uint64_t calls; /* gos_blocking_begin's that had no end yet */
+};
+#define gos_defer_frame(...)                                                                                                      \
+	struct gos_defer_frame gos_defer_frame_of_this_function __attribute__((cleanup(gos_defer_frame_leave)));                  \
+	if (gos_defer_frame_enter(&gos_defer_frame_of_this_function) != 0)                                                        \
+	return __VA_ARGS__
+/* void gos_defer(fn, ...). Blocks: no.  Panics: no.  Owns: nothing; what its arguments point to must live until fn has run. */
 
 /* Begins to unwind the goroutine: its deferred calls run, the innermost function's first, on top of the stack that panicked. When one of them recovers, the
  * function that deferred it returns to its caller. When none does the program ends: "panic: " and the message, this goroutine's traceback (more by
@@ -510,9 +523,18 @@ GOS_API GOS_NORETURN void gos_panic(const char *format, ...) GOS_PRINTF(1, 2);
 /* The same, with a value that gos_recovered_value gives to who recovers. */
 GOS_API GOS_NORETURN void gos_panic_value(void *value, const char *format, ...) GOS_PRINTF(2, 3);
 
-/* Called by a deferred function itself while the goroutine panics: stops the panic and returns its message, which lives until the goroutine recovers
- * another or ends. NULL otherwise. Blocks: no.  Panics: no.  Owns: nothing. */
-GOS_API const char *gos_recover(void);
+/*
+ * Called by a deferred function itself while the goroutine panics: stops the panic and returns its message, which lives until the goroutine recovers
+ * another or ends. NULL otherwise: in functions that a deferred function calls, in deferred calls of a function that returns as usual, or when the
+ * goroutine ends by gos_goexit. (returns_twice keeps functions that call it from being merged with their callers; it returns once. What a deferred function calls
+ * as the very last thing counts as itself where the compiler makes a jump of the call.)
+ *
+ * A SIGSEGV or SIGBUS at an address below 4096 and a SIGFPE are panics where the goroutine has a deferred call and the program's own code was at fault,
+ * and not libc's: strlen(NULL) ends the program. Not in programs that are linked statically with libc, and not where another handler is installed.
+ *
+ * Blocks: no.  Panics: no.  Owns: nothing.
+ */
+GOS_API const char *gos_recover(void) __attribute__((returns_twice));
 /* Of the last panic that this goroutine recovered: its value (NULL without one), and the signal that caused it (SIGSEGV, SIGBUS, SIGFPE; 0).
  * Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API void *gos_recovered_value(void);
@@ -550,6 +572,14 @@ struct gos_go_registers {
 };
 GOS_API uint64_t gos_go_with_registers(const struct gos_go_options *options, void *fn, const struct gos_go_registers *registers);
 
+struct gos_defer_request {
+	void *fn;
+	struct gos_defer_frame *frame;
+};
+GOS_API int gos_defer_frame_enter(struct gos_defer_frame *frame) __attribute__((returns_twice));
+GOS_API void gos_defer_frame_leave(struct gos_defer_frame *frame);
+GOS_API void gos_defer_with_registers(struct gos_defer_frame *frame, void *fn, const struct gos_go_registers *registers);
+
 #ifndef __cplusplus
 
 /*
@@ -558,6 +588,7 @@ GOS_API uint64_t gos_go_with_registers(const struct gos_go_options *options, voi
  */
 extern GOS_API void (*const gos_go_entry)(void);
 extern GOS_API void (*const gos_go_with_entry)(void);
+extern GOS_API void (*const gos_defer_entry)(void);
 
 struct gos_go_request {
 	void *fn;
@@ -575,11 +606,10 @@ struct gos_go_request {
 	                                 (GOS_UNPROTOTYPED_(fn, __VA_ARGS__) *)0, (__typeof__(*(fn)) *)0))
 #define GOS_AS_(fn, ...) __typeof__(1 ? (fn) : (GOS_OTHER_(fn, __VA_ARGS__))0)
 #endif
-#define GOS_FITS_(a) _Static_assert(sizeof(__typeof__(1 ? (a) : (a))) <= 8, "an argument of go() must be an integer, a pointer or a floating-point number")
+#define GOS_FITS_(a) _Static_assert(sizeof(__typeof__(1 ? (a) : (a))) <= 8, "an argument of go() or gos_defer() must be an integer, a pointer or a floating-point number")
 #define GOS_CALL_(entry, chain, fn, ...)                                                                                          \
-	_Static_assert(sizeof((fn)(__VA_ARGS__)) <= 16, "the function given to go() must not return a structure over 16 bytes");  \
-	__builtin_call_with_static_chain(((GOS_AS_(fn, __VA_ARGS__))(entry))(__VA_ARGS__), (chain));                              \
-	gos_go_last();
+	_Static_assert(sizeof((fn)(__VA_ARGS__)) <= 16, "the function given to go() or gos_defer() must not return a structure over 16 bytes"); \
+	__builtin_call_with_static_chain(((GOS_AS_(fn, __VA_ARGS__))(entry))(__VA_ARGS__), (chain));
 
 #define GOS_GO_1(e, h, fn) GOS_CALL_(e, h, fn)
 #define GOS_GO_2(e, h, fn, a) GOS_FITS_(a); GOS_CALL_(e, h, fn, a)
@@ -590,17 +620,22 @@ struct gos_go_request {
 	GOS_FITS_(a); GOS_FITS_(b); GOS_FITS_(c); GOS_FITS_(d); GOS_FITS_(f); GOS_CALL_(e, h, fn, a, b, c, d, f)
 #define GOS_GO_7(e, h, fn, a, b, c, d, f, g)                                                                                      \
 	GOS_FITS_(a); GOS_FITS_(b); GOS_FITS_(c); GOS_FITS_(d); GOS_FITS_(f); GOS_FITS_(g); GOS_CALL_(e, h, fn, a, b, c, d, f, g)
-#define GOS_GO_8(...) _Static_assert(0, "go() passes at most six arguments");
+#define GOS_GO_8(...) _Static_assert(0, "go() and gos_defer() pass at most six arguments");
 #define GOS_PICK_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, n, ...) n
 #define GOS_GO_N_(...) GOS_PICK_(__VA_ARGS__, GOS_GO_8, GOS_GO_8, GOS_GO_8, GOS_GO_8, GOS_GO_8, GOS_GO_7, GOS_GO_6, GOS_GO_5, GOS_GO_4, GOS_GO_3, GOS_GO_2, GOS_GO_1, )
 #define GOS_FIRST_(fn, ...) fn
 
 #define gos_go(...)                                                                                                               \
-	__extension__({ GOS_GO_N_(__VA_ARGS__)(gos_go_entry, (void *)(GOS_FIRST_(__VA_ARGS__, )), __VA_ARGS__) })
+	__extension__({ GOS_GO_N_(__VA_ARGS__)(gos_go_entry, (void *)(GOS_FIRST_(__VA_ARGS__, )), __VA_ARGS__) gos_go_last(); })
 #define gos_go_with(options_, ...)                                                                                                \
 	__extension__({                                                                                                           \
 		struct gos_go_request gos_request_ = {(void *)(GOS_FIRST_(__VA_ARGS__, )), (options_)};                           \
-		GOS_GO_N_(__VA_ARGS__)(gos_go_with_entry, (void *)&gos_request_, __VA_ARGS__)                                     \
+		GOS_GO_N_(__VA_ARGS__)(gos_go_with_entry, (void *)&gos_request_, __VA_ARGS__) gos_go_last();                      \
+	})
+#define gos_defer(...)                                                                                                            \
+	__extension__({                                                                                                           \
+		struct gos_defer_request gos_request_ = {(void *)(GOS_FIRST_(__VA_ARGS__, )), &gos_defer_frame_of_this_function}; \
+		GOS_GO_N_(__VA_ARGS__)(gos_defer_entry, (void *)&gos_request_, __VA_ARGS__)(void)0;                               \
 	})
 
 #else /* C++ */
@@ -615,7 +650,7 @@ struct loader {
 	int integers = 0, reals = 0;
 	template <class T> void put(T value)
 	{
-		static_assert(std::is_scalar<T>::value && sizeof(T) <= 8, "an argument of go() must be an integer, a pointer or a floating-point number");
+		static_assert(std::is_scalar<T>::value && sizeof(T) <= 8, "an argument of go() or gos_defer() must be an integer, a pointer or a floating-point number");
 		if constexpr (std::is_floating_point<T>::value)
 			__builtin_memcpy(&registers.real[reals++], &value, sizeof value);
 		else if constexpr (std::is_integral<T>::value || std::is_enum<T>::value)
@@ -624,18 +659,29 @@ struct loader {
 			__builtin_memcpy(&registers.integer[integers++], &value, sizeof value);
 	}
 };
-template <class R, class... P, class... A> uint64_t start(const gos_go_options *options, R (*fn)(P...), A &&...args)
+template <class R, class... P, class... A> loader load(R (*)(P...), A &&...args)
 {
-	static_assert(sizeof...(P) <= 6, "go() passes at most six arguments");
-	static_assert(sizeof...(P) == sizeof...(A), "go(): the function takes another number of arguments");
-	static_assert(std::is_void<R>::value || std::is_scalar<R>::value, "the function given to go() must not return an object");
-	loader load;
-	(load.put<P>(static_cast<A &&>(args)), ...);
-	return gos_go_with_registers(options, (void *)fn, &load.registers);
+	static_assert(sizeof...(P) <= 6, "go() and gos_defer() pass at most six arguments");
+	static_assert(sizeof...(P) == sizeof...(A), "go() or gos_defer(): the function takes another number of arguments");
+	static_assert(std::is_void<R>::value || std::is_scalar<R>::value, "the function given to go() or gos_defer() must not return an object");
+	loader l;
+	(l.put<P>(static_cast<A &&>(args)), ...);
+	return l;
+}
+template <class F, class... A> uint64_t start(const gos_go_options *options, F *fn, A &&...args)
+{
+	loader l = load(fn, static_cast<A &&>(args)...);
+	return gos_go_with_registers(options, (void *)fn, &l.registers);
+}
+template <class F, class... A> void defer(struct gos_defer_frame *frame, F *fn, A &&...args)
+{
+	loader l = load(fn, static_cast<A &&>(args)...);
+	gos_defer_with_registers(frame, (void *)fn, &l.registers);
 }
 } // namespace gos_detail
 #define gos_go(...) gos_detail::start(nullptr, __VA_ARGS__)
 #define gos_go_with(options_, ...) gos_detail::start((options_), __VA_ARGS__)
+#define gos_defer(...) gos_detail::defer(&gos_defer_frame_of_this_function, __VA_ARGS__)
 extern "C" {
 
 #endif

@@ -84,7 +84,7 @@ RT_NOINLINE void rt_mutex_unlock_slow(gos_mutex *m, uint32_t new, void *pc)
 {
 	if (!((new + LOCKED) & LOCKED)) {
 		rt_add_fetch(&m->state, (uint32_t)LOCKED);
-		rt_panic_at(pc, "unlock of unlocked mutex");
+		rt_fatal_at(pc, "unlock of unlocked mutex");
 	}
 	if (new & STARVING) {
 		rt_sema_release(&m->sema, true, pc); /* STARVING keeps newcomers off until the waiter has set LOCKED */

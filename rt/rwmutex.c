@@ -39,7 +39,7 @@ static RT_NOINLINE void runlock_slow(gos_rwmutex *rw, int32_t left, void *pc)
 {
 	if (left + 1 == 0 || left + 1 == -WRITER) {
 		rt_add_fetch(&rw->readers, 1);
-		rt_panic_at(pc, "read unlock of unlocked rwmutex");
+		rt_fatal_at(pc, "read unlock of unlocked rwmutex");
 	}
 	if (rt_add_fetch(&rw->leaving, -1) == 0)
 		rt_sema_release(&rw->writer_sema, false, pc);
@@ -93,12 +93,12 @@ RT_INLINE void unlock(gos_rwmutex *rw, void *pc)
 	rt_m_of_goroutine();
 	/* Tells a writer that holds it from one that waits for readers, as `readers` does not. */
 	if (rt_unlikely(rt_load_relaxed(&rw->owner) == 0))
-		rt_panic_at(pc, "unlock of unlocked rwmutex");
+		rt_fatal_at(pc, "unlock of unlocked rwmutex");
 	rt_store_relaxed(&rw->owner, (uint64_t)0);
 	int32_t waiting = rt_add_fetch(&rw->readers, WRITER);
 	if (rt_unlikely(waiting >= WRITER)) { /* two unlock it at once */
 		rt_add_fetch(&rw->readers, -WRITER);
-		rt_panic_at(pc, "unlock of unlocked rwmutex");
+		rt_fatal_at(pc, "unlock of unlocked rwmutex");
 	}
 	for (; waiting > 0; waiting--)
 		rt_sema_release(&rw->reader_sema, false, pc);

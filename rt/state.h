@@ -90,6 +90,7 @@ struct rt_timer {
 enum rt_g_flag {
 	RT_G_NAMED = 1,  /* name was set: to be cleared at the end of this life */
 	RT_G_LOCKED = 2, /* runs on locked_m only, which runs nothing else */
+	RT_G_DEFERS = 4, /* has deferred calls or panics: likewise. defer.h */
 };
 
 struct gos_g {
@@ -120,6 +121,11 @@ struct gos_g {
 	uint32_t locks;        /* gos_lock_thread calls that were not undone */
 	struct gos_m *locked_m; /* the M that it is locked to, while RT_G_LOCKED */
 	char name[GOS_NAME_SIZE];
+	/* defer.h. Owner: the goroutine */
+	struct rt_deferred *deferred; /* calls that its functions deferred, newest first */
+	struct rt_panic *panic;       /* innermost of those under way */
+	struct rt_panic *recovered;   /* the last that it recovered: who recovered it may look at it */
+	struct rt_panic *unwinding;   /* a recovered one, while destructors run */
 	struct gos_sudog sudog; /* for waits on a single thing */
 #if defined(RT_TSAN) || defined(RT_ASAN)
 	void *sanitizer_fiber;
@@ -158,6 +164,8 @@ struct gos_p {
 	uint32_t gfree_count;
 	uint32_t sudog_count;
 	struct gos_sudog *sudogs; /* free sudogs, by .next. Owner: the P */
+	struct rt_deferred *free_deferred; /* records of deferred calls, by .link. Owner: the P */
+	uint64_t free_deferred_count;
 	uint64_t spawns, ends;    /* goroutines made and ended here: the difference, over all Ps, is the number that live */
 	uint64_t steals;          /* times that it took goroutines from another P */
 	uint64_t preempts;        /* goroutines that were made to give way here */

@@ -18,7 +18,7 @@
 #include "gossamer.h"
 
 /* By hand: snprintf may allocate, and rt_throw may be called where that is locked. */
-static void add(struct rt_report *report, const char *text)
+void rt_report_add(struct rt_report *report, const char *text)
 {
 	size_t n = strlen(report->head), m = strlen(text);
 	if (m > sizeof report->head - 1 - n)
@@ -48,42 +48,37 @@ _Noreturn void rt_throw(const char *message)
 	who(report);
 	how_much(report);
 	report->system_current = true;
-	add(report, "gossamer: fatal error: ");
-	add(report, message);
-	add(report, "\n\n");
+	rt_report_add(report, "gossamer: fatal error: ");
+	rt_report_add(report, message);
+	rt_report_add(report, "\n\n");
 	rt_dying_print(report);
 	rt_dying_end();
 }
 
-static _Noreturn void panic(struct rt_report *report, void *user_pc, const char *format, va_list args)
+struct rt_report *rt_report_begin(const struct rt_regs *regs)
 {
+	struct rt_report *report = rt_dying_begin();
+	report->regs = *regs;
 	who(report);
 	how_much(report);
+	return report;
+}
+
+_Noreturn void rt_fatal_at(void *user_pc, const char *format, ...)
+{
+	struct rt_regs regs;
+	rt_regs_here(&regs);
+	struct rt_report *report = rt_report_begin(&regs);
 	report->user_pc = user_pc;
-	add(report, "panic: ");
+	rt_report_add(report, "panic: ");
 	size_t n = strlen(report->head);
+	va_list args;
+	va_start(args, format);
 	vsnprintf(report->head + n, sizeof report->head - n - 3, format, args);
-	add(report, "\n\n");
+	va_end(args);
+	rt_report_add(report, "\n\n");
 	rt_dying_print(report);
 	rt_dying_end();
-}
-
-_Noreturn void rt_panic_at(void *user_pc, const char *format, ...)
-{
-	struct rt_report *report = rt_dying_begin();
-	rt_regs_here(&report->regs);
-	va_list args;
-	va_start(args, format);
-	panic(report, user_pc, format, args);
-}
-
-_Noreturn void gos_panic(const char *format, ...)
-{
-	struct rt_report *report = rt_dying_begin();
-	rt_regs_here(&report->regs);
-	va_list args;
-	va_start(args, format);
-	panic(report, __builtin_return_address(0), format, args);
 }
 
 _Noreturn void rt_fatal_exhausted(const char *what, int error)
@@ -93,12 +88,12 @@ _Noreturn void rt_fatal_exhausted(const char *what, int error)
 	who(report);
 	how_much(report);
 	report->show_others = rt_crash_level() >= RT_LEVEL_ALL; /* a million of them are why there is no memory */
-	add(report, "gossamer: fatal error: cannot allocate ");
-	add(report, what);
+	rt_report_add(report, "gossamer: fatal error: cannot allocate ");
+	rt_report_add(report, what);
 	const char *text = strerrordesc_np(error < 0 ? -error : error);
-	add(report, ": ");
-	add(report, text != NULL ? text : "unknown error");
-	add(report, "\n\n");
+	rt_report_add(report, ": ");
+	rt_report_add(report, text != NULL ? text : "unknown error");
+	rt_report_add(report, "\n\n");
 	rt_dying_print(report);
 	rt_dying_end();
 }
@@ -112,9 +107,9 @@ _Noreturn void rt_fatal_threads(unsigned limit)
 	report->show_others = rt_crash_level() != RT_LEVEL_NONE; /* who they are that block theirs */
 	char digits[12];
 	snprintf(digits, sizeof digits, "%u", limit);
-	add(report, "gossamer: program exceeds ");
-	add(report, digits);
-	add(report, "-thread limit\nfatal error: thread exhaustion\n\n");
+	rt_report_add(report, "gossamer: program exceeds ");
+	rt_report_add(report, digits);
+	rt_report_add(report, "-thread limit\nfatal error: thread exhaustion\n\n");
 	rt_dying_print(report);
 	rt_dying_end();
 }
@@ -122,7 +117,7 @@ _Noreturn void rt_fatal_threads(unsigned limit)
 _Noreturn void rt_report_deadlock(void)
 {
 	struct rt_report *report = rt_dying_begin();
-	add(report, "fatal error: all goroutines are asleep - deadlock!\n\n");
+	rt_report_add(report, "fatal error: all goroutines are asleep - deadlock!\n\n");
 	report->waits = true;
 	report->show_others = rt_crash_level() != RT_LEVEL_NONE;
 	report->system = rt_crash_level() >= RT_LEVEL_SYSTEM;

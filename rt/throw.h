@@ -3,7 +3,8 @@
  * throw.h - the ways to die. Floor 0: everyone may call these, from anywhere.
  *
  *  - rt_throw: the runtime is broken. Callable from signal handlers, foreign threads and with any lock held.
- *  - rt_panic_at: the program is wrong. From a goroutine, holding no lock of the runtime.
+ *  - rt_panic_at: the program is wrong, and may recover. From a goroutine, holding no lock of the runtime. In panic.c.
+ *  - rt_fatal_at: the program is wrong in a way that nothing can be built on.
  *  - rt_fatal_exhausted: the machine is too small.
  *
  * All of them print the goroutine's traceback (and the others', as GOSTRACEBACK says) and end the process with code 2, or with
@@ -27,11 +28,19 @@ _Noreturn void rt_throw(const char *message) __attribute__((cold));
  */
 _Noreturn void rt_panic_at(void *user_pc, const char *format, ...) __attribute__((cold, format(printf, 2, 3)));
 
+/* The same text, for what nobody can recover from: deferred calls do not run. */
+_Noreturn void rt_fatal_at(void *user_pc, const char *format, ...) __attribute__((cold, format(printf, 2, 3)));
+
 /* "gossamer: fatal error: cannot allocate WHAT: strerror(error)"; error may be given as errno or as -errno. */
 _Noreturn void rt_fatal_exhausted(const char *what, int error) __attribute__((cold));
 
 /* "gossamer: fatal error: thread exhaustion": `limit` threads exist and one more is needed. Holding no lock. */
 _Noreturn void rt_fatal_threads(unsigned limit) __attribute__((cold));
+/* For panic.c: the report of this process's death, by a goroutine or thread with these registers; and text for it, cut where there is no more room. */
+struct rt_regs;
+struct rt_report;
+struct rt_report *rt_report_begin(const struct rt_regs *regs);
+void rt_report_add(struct rt_report *report, const char *text);
 
 /* Costs nothing at GOS_CHECK=0. The condition must have no effect of its own. */
 #if GOS_CHECK >= 1

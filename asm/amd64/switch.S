@@ -26,6 +26,9 @@
  * Resuming ends in an indirect jump and not in ret: the processor's return stack holds the other goroutine's addresses.
  */
 #include "../gobuf.h"
+#include "../../rt/text.h"
+
+RT_TEXT_RANGE
 
 	.text
 

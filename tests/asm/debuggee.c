@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * debuggee.c - lives through everything that asm/ does: spawns of both kinds, first runs, parks, resumes, exits; each with and
- * without another goroutine to go to. To be run with GOSMAXPROCS=1, so that the order is always this one.
+ * without another goroutine to go to; and deferred calls, that run when a function returns, panics or exits. To be run with GOSMAXPROCS=1, so that the order is always this one.
  *
  * The truth that the testers know: functions called user_* and marked_* and their order; inside marked_X, the callee-saved
  * registers (marked.h). What a goroutine does is called from marked_X, so these values must be found in its frame from below.
@@ -46,9 +46,38 @@ FRAME void user_receiver(void)
 	NO_TAIL_CALL();
 }
 
+static FRAME void user_deferred(int n)
+{
+	sum += n - 1;
+}
+
+static FRAME void user_rescues(void)
+{
+	if (gos_recover() == NULL)
+		abort();
+}
+
+static FRAME void user_fails(void)
+{
+	gos_panic("recovered");
+}
+
+/* One deferred call runs because of the panic, the other because the function returns. */
+static FRAME void user_defers(void *unused)
+{
+	gos_defer_frame();
+	(void)unused;
+	gos_defer(user_deferred, 1);
+	gos_defer(user_rescues);
+	user_fails();
+	NO_TAIL_CALL();
+}
+
 /* Ends by gos_goexit, in the middle of its frames, while others are runnable. */
 static FRAME void user_sends(void *value)
 {
+	gos_defer_frame();
+	gos_defer(user_deferred, 1);
 	gos_chan_send(channel, value);
 	gos_chan_send(channel, value);
 	gos_goexit();
@@ -117,6 +146,7 @@ static int user_app(int argc, char **argv)
 		user_checkpoint();
 		marked_sleeper(user_sleeps, NULL);
 		user_checkpoint();
+		marked_deferrer(user_defers, NULL);
 	}
 	gos_chan_free(channel);
 	printf("sum %d\n", sum);

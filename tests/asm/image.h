@@ -40,6 +40,9 @@ const char *image_open(struct image *image, const char *path);
 /* Which routine an address as in the file is in; NULL: none. */
 const struct routine *image_routine(const struct image *image, uint64_t address);
 
+/* rt_sigpanic is entered by a signal handler that changes its own return, which single-stepping does not see: tests/gdb looks at it. */
+bool image_is_left_out(const struct routine *routine);
+
 /* Notes that somebody stopped at the address. False: no instruction begins there. */
 bool image_visit(struct image *image, uint64_t address);
 

@@ -86,5 +86,6 @@
 	MARKED	marked_sleeper, MARKED_SLEEPER
 	MARKED	marked_receiver, MARKED_RECEIVER
 	MARKED	marked_sender, MARKED_SENDER
+	MARKED	marked_deferrer, MARKED_DEFERRER
 
 	.section .note.GNU-stack, "", @progbits

@@ -18,6 +18,7 @@
 #define MARKED_SLEEPER 3
 #define MARKED_RECEIVER 4
 #define MARKED_SENDER 5
+#define MARKED_DEFERRER 6
 
 #ifndef __ASSEMBLER__
 void marked_spawner(void (*fn)(void *), void *argument);
@@ -25,6 +26,7 @@ void marked_yielder(void (*fn)(void *), void *argument);
 void marked_sleeper(void (*fn)(void *), void *argument);
 void marked_receiver(void (*fn)(void *), void *argument);
 void marked_sender(void (*fn)(void *), void *argument);
+void marked_deferrer(void (*fn)(void *), void *argument);
 #endif
 
 #endif

@@ -101,6 +101,28 @@ static bool is_call(const struct oracle *oracle, const struct user_regs_struct *
 	       top <= before->rip + INSTRUCTION_MAX && now->rip != top;
 }
 
+/* From its second instruction on rt_defer_frame_resume's caller is the frame that it continues; whoever is below that is gone. */
+static bool resumes(const struct oracle *oracle, const struct routine *routine, const struct user_regs_struct *now)
+{
+	return routine != NULL && strcmp(routine->name, "rt_defer_frame_resume") == 0 &&
+	       now->rip - unwinder_bias(oracle->unwinder) != routine->start;
+}
+
+static bool change_frames(struct oracle *oracle, struct stack *stack, const struct user_regs_struct *now)
+{
+	uint64_t frame[FRAME_R15 / 8 + 1];
+	if (!read_memory(oracle->pid, now->rdi, frame, sizeof frame))
+		return fail(oracle, "the frame to be continued cannot be read", now->rdi);
+	while (stack->count > 0 && stack->calls[stack->count - 1].slot < frame[FRAME_SP / 8])
+		stack->count--;
+	struct call *call = &stack->calls[stack->count++];
+	call->slot = frame[FRAME_SP / 8] - 8;
+	call->return_address = frame[FRAME_PC / 8];
+	for (size_t i = 0; i < sizeof call->saved / sizeof *call->saved; i++)
+		call->saved[i] = frame[FRAME_RBX / 8 + i];
+	return true;
+}
+
 static bool report(struct oracle *oracle, const struct thread *thread, const struct user_regs_struct *registers, size_t count,
 		   const struct routine *routine, const struct oracle_listener *listener)
 {
@@ -126,9 +148,12 @@ static bool step(struct oracle *oracle, struct thread *thread, const struct orac
 		return fail(oracle, "libdwfl does not take the process", 0);
 
 	const struct routine *was = routine_of(oracle, before.rip), *is = routine_of(oracle, now.rip);
-	if (was != NULL && llabs((long long)(now.rsp - before.rsp)) > SWITCH_DISTANCE && !change_stacks(oracle, thread, &now))
+	bool resuming = resumes(oracle, is, &now);
+	if (was != NULL && !resuming && llabs((long long)(now.rsp - before.rsp)) > SWITCH_DISTANCE && !change_stacks(oracle, thread, &now))
 		return false;
 	struct stack *stack = thread->stack;
+	if (resuming && !resumes(oracle, was, &before) && !change_frames(oracle, stack, &now))
+		return false;
 	size_t count_before = stack->count;
 	if (is_call(oracle, &before, &now)) {
 		struct call *call = &stack->calls[stack->count++];

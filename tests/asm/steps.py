@@ -18,7 +18,7 @@ import gdb
 
 SAVED = ("rbx", "rbp", "r12", "r13", "r14", "r15")
 MARKS = (0x6262626200000000, 0x7070707000000000, 0x1212121200000000, 0x1313131300000000, 0x1414141400000000, 0x1515151500000000)
-MARKED = ("marked_spawner", "marked_yielder", "marked_sleeper", "marked_receiver", "marked_sender")  # 1, 2, ...: marked.h
+MARKED = ("marked_spawner", "marked_yielder", "marked_sleeper", "marked_receiver", "marked_sender", "marked_deferrer")  # 1, 2, ...: marked.h
 CHAINS = {
     "user_spawns_plain marked_spawner user_app",
     "user_spawns_named marked_spawner user_app",
@@ -26,6 +26,8 @@ CHAINS = {
     "user_sleeps marked_sleeper user_app",
     "user_waits marked_receiver user_receiver",
     "user_sends marked_sender user_sender",
+    "user_defers marked_deferrer user_app",
+    "user_fails user_defers marked_deferrer user_app",
     "",  # the scheduler's own stack; a goroutine before its function was called, and after it returned
 }
 FIRST_FRAME = 6 * 8  # from a new goroutine's saved stack pointer to its first return address: asm/gobuf.h
@@ -162,7 +164,11 @@ class Walk:
             gdb.execute("stepi", to_string=True)
             before, pc = pc, gdb.newest_frame().pc()
             sp, old_sp = register(gdb.newest_frame(), "rsp"), sp
-            if abs(sp - old_sp) > SWITCH_DISTANCE:
+            if name == "rt_defer_frame_resume":  # its caller is the frame that it continues, by now
+                at = register(gdb.newest_frame(), "rdi")
+                target = (word(at), word(at + 8), tuple(word(at + 16 + 8 * i) for i in range(len(SAVED))), "user_defers")
+                truth = [target] + [f for f in truth if f[1] > target[1]]
+            elif abs(sp - old_sp) > SWITCH_DISTANCE:
                 if name == "rt_switch":
                     self.left[old_sp] = truth
                 truth = self.left.pop(sp, None)
