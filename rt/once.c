@@ -7,6 +7,7 @@
  */
 #include "mutex.h"
 
+/* Deferred: fn may panic, and has been called all the same. */
 static void finish(gos_once *once, void *pc)
 {
 	rt_store_release(&once->done, 1u); /* pairs with gos_once_do */
@@ -15,6 +16,7 @@ static void finish(gos_once *once, void *pc)
 
 static RT_NOINLINE void do_slow(gos_once *once, void (*fn)(void *arg), void *arg, void *pc)
 {
+	gos_defer_frame();
 	/* Only this goroutine can have written its own id there. In Go it waits for itself for ever. */
 	if (rt_load_relaxed(&once->mutex.owner) == rt_m_of_goroutine()->curg->goid)
 		rt_panic_at(pc, "gos_once_do called by the function that it calls");
@@ -23,8 +25,8 @@ static RT_NOINLINE void do_slow(gos_once *once, void (*fn)(void *arg), void *arg
 		rt_mutex_unlock(&once->mutex, pc);
 		return;
 	}
+	gos_defer(finish, once, pc);
 	fn(arg);
-	finish(once, pc);
 }
 
 void gos_once_do(gos_once *once, void (*fn)(void *arg), void *arg)

@@ -126,3 +126,33 @@ static const struct gos_death deaths[] = {
 	{"never_ends", never_ends, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Once.Do, once 0x", "run by goroutine 2]:", "gos_once_do", "never_ends", "goroutine 2 [semacquire"}},
 };
 GOS_DEATHS(deaths)
+
+/* ---- fn panics ---- */
+
+static void panics_in_once(void *arg)
+{
+	(*(int *)arg)++;
+	gos_panic("in once");
+}
+
+static void rescues(void)
+{
+	expect(gos_recover() != NULL);
+}
+
+static void calls_once_and_recovers(gos_once *once, int *calls)
+{
+	gos_defer_frame();
+	gos_defer(rescues);
+	gos_once_do(once, panics_in_once, calls);
+	expect(!"returned");
+}
+
+GOS_TEST(a_function_that_panics_has_been_called)
+{
+	gos_once once = {0};
+	int calls = 0;
+	calls_once_and_recovers(&once, &calls);
+	gos_once_do(&once, panics_in_once, &calls); /* does not wait, and does not call it again */
+	expect_eq(calls, 1);
+}
