@@ -272,19 +272,30 @@ GOS_API void gos_ticker_free(gos_ticker *t);
 /*
  * A context tells a tree of goroutines to stop: when it is cancelled, or its time has come, so are all that were made from it. A parent
  * must be a context; gos_context_background() is the root, which never ends. Each context but that is freed once, by who made it, in any order: what is
- * made from it lives on. Contexts may be used by many goroutines at once.
+ * made from it lives on, though it has ended. Contexts may be used by many goroutines at once; to use one that was freed panics, unless its memory is
+ * another's by then.
  *
- * Blocks: no.  Panics: when parent is NULL or freed.  Owns: the caller gets the context, until gos_context_free.
+ * gos_context *gos_context_with_cancel(gos_context *parent);
+ * gos_context *gos_context_with_timeout(gos_context *parent, int64_t ns);
+ * gos_context *gos_context_with_deadline(gos_context *parent, int64_t at_ns);      at_ns is on the clock of gos_now. A parent's earlier deadline stays.
+ * gos_context *gos_context_with_value(gos_context *parent, const void *key, void *value);
+ *                          key is compared as a pointer: make it the address of a static variable. value belongs to the caller.
+ *
+ * The place of the call is kept for debuggers. A time that has passed makes a context that has ended.
+ *
+ * Blocks: no.  Panics: when parent is NULL or freed, or key NULL.  Owns: the caller gets the context, until gos_context_free.
  */
 typedef struct gos_context gos_context;
 GOS_API gos_context *gos_context_background(void);
-GOS_API gos_context *gos_context_with_cancel(gos_context *parent);
-GOS_API gos_context *gos_context_with_timeout(gos_context *parent, int64_t ns);
-/* at_ns is on the clock of gos_now. A parent's earlier deadline stays. */
-GOS_API gos_context *gos_context_with_deadline(gos_context *parent, int64_t at_ns);
-/* key is compared as a pointer: make it the address of a static variable. value belongs to the caller. */
-GOS_API gos_context *gos_context_with_value(gos_context *parent, const void *key, void *value);
-/* Ends ctx and all that were made from it. Again: nothing happens. Blocks: no.  Panics: no.  Owns: nothing. */
+#define gos_context_with_cancel(parent) gos_context_with_cancel_at((parent), __FILE__, __LINE__)
+#define gos_context_with_timeout(parent, ns) gos_context_with_timeout_at((parent), (ns), __FILE__, __LINE__)
+#define gos_context_with_deadline(parent, at_ns) gos_context_with_deadline_at((parent), (at_ns), __FILE__, __LINE__)
+#define gos_context_with_value(parent, key, value) gos_context_with_value_at((parent), (key), (value), __FILE__, __LINE__)
+GOS_API gos_context *gos_context_with_cancel_at(gos_context *parent, const char *file, int line);
+GOS_API gos_context *gos_context_with_timeout_at(gos_context *parent, int64_t ns, const char *file, int line);
+GOS_API gos_context *gos_context_with_deadline_at(gos_context *parent, int64_t at_ns, const char *file, int line);
+GOS_API gos_context *gos_context_with_value_at(gos_context *parent, const void *key, void *value, const char *file, int line);
+/* Ends ctx and all that were made from it, before it returns. Again, or for the background: nothing happens. Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API void gos_context_cancel(gos_context *ctx);
 /* A channel that is closed when ctx ends; NULL, on which receives wait for ever, for one that never does. Do not close or free it; it lives as long as ctx.
  * Blocks: no.  Panics: no.  Owns: the context does. */
@@ -295,7 +306,8 @@ GOS_API int gos_context_err(gos_context *ctx);
 GOS_API bool gos_context_deadline(gos_context *ctx, int64_t *at_ns);
 /* Of the nearest context with that key, upwards; NULL. Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API void *gos_context_value(gos_context *ctx, const void *key);
-/* Cancels ctx and gives it back; NULL and the background are allowed. Blocks: no.  Panics: when somebody waits on its channel.  Owns: takes ctx. */
+/* Cancels ctx and gives it back; NULL and the background are allowed. Where others wait on its channel cancel it first, and free it when they are done with
+ * it. Blocks: no.  Panics: when somebody waits on its channel.  Owns: takes ctx. */
 GOS_API void gos_context_free(gos_context *ctx);
 
 /* ---- locks ---------------------------------------------------------------------------------------------------------- */

@@ -71,6 +71,17 @@ static uint32_t random_below(struct gos_p *pp, uint32_t n)
 	return (uint32_t)((uint64_t)rt_random(pp) * n >> 32);
 }
 
+/* Before lock[at] stand cases of the channel that is to come there: makes room for it anywhere among them. */
+static RT_NOINLINE int among_same(struct gos_p *pp, const struct gos_case *cases, struct order *o, int at)
+{
+	int same = 1;
+	while (same < at && cases[o->lock[at - 1 - same]].chan == cases[o->lock[at - 1]].chan)
+		same++;
+	int to = at - (int)random_below(pp, (uint32_t)same + 1);
+	o->lock[at] = o->lock[to];
+	return to;
+}
+
 static void make_order(struct gos_p *pp, const struct gos_case *cases, int n, struct order *o)
 {
 	int polled = 0;
@@ -86,15 +97,14 @@ static void make_order(struct gos_p *pp, const struct gos_case *cases, int n, st
 		if (n > ON_STACK)
 			continue;
 		int at = o->locked++; /* insertion: a few cases, mostly in order already */
-		for (; at > 0 && cases[o->lock[at - 1]].chan > c; at--)
+		for (; at > 0; at--) {
+			const struct gos_chan *before = cases[o->lock[at - 1]].chan;
+			if (before <= c) {
+				if (rt_unlikely(before == c))
+					at = among_same(pp, cases, o, at);
+				break;
+			}
 			o->lock[at] = o->lock[at - 1];
-		int same = 0;
-		while (rt_unlikely(same < at && cases[o->lock[at - 1 - same]].chan == c))
-			same++;
-		if (rt_unlikely(same > 0)) { /* anywhere among them */
-			int to = at - (int)random_below(pp, (uint32_t)same + 1);
-			o->lock[at] = o->lock[to];
-			at = to;
 		}
 		o->lock[at] = (uint16_t)i;
 	}
