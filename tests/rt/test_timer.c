@@ -339,6 +339,39 @@ GOS_TEST(timer_is_reset_while_somebody_waits_for_it)
 	gos_timer_free(t);
 }
 
+static void select_once(gos_chan *c, gos_chan *quit)
+{
+	struct gos_case cases[] = {GOS_RECV(c, NULL), GOS_RECV(quit, NULL)};
+	if (gos_select(cases, 2) == 0)
+		count_up(NULL);
+	count_up(&done);
+}
+
+GOS_TEST(timer_wakes_one_of_those_who_select)
+{
+	gos_timer *t = gos_timer_start(FAR * GOS_S, NULL, NULL);
+	gos_chan *quit = gos_chan_make(int, 0);
+	for (int i = 0; i < 5; i++)
+		go(select_once, gos_timer_chan(t), quit);
+	gos_test_until_n_waiting(5, "select");
+	gos_timer_reset(t, 2 * FAR * GOS_S);
+	gos_timer_stop(t);
+	expect_eq(load(&count), 0);
+	for (int i = 1; i <= 3; i++) {
+		gos_timer_reset(t, i % 2 * 20 * GOS_US);
+		while (load(&done) < i)
+			gos_yield();
+		expect_eq(load(&count), i);
+		gos_test_until_n_waiting((size_t)(5 - i), "select");
+	}
+	gos_chan_close(quit);
+	while (load(&done) < 5)
+		gos_yield();
+	expect_eq(load(&count), 3);
+	expect(!gos_timer_stop(t));
+	gos_timer_free(t);
+}
+
 /* ---- no setting is lost, none fires twice ---- */
 
 enum { SHARED = 16, HANDS = 8 };
