@@ -64,6 +64,12 @@ void rt_lock_check_take(struct rt_lock *l, enum rt_rank rank)
 	held[held_count++].rank = rank;
 }
 
+void rt_lock_check_none(void)
+{
+	if (held_count != 0)
+		rt_throw("a call that may wait or block was made while holding a runtime lock");
+}
+
 void rt_lock_check_release(struct rt_lock *l)
 {
 	for (int i = held_count - 1; i >= 0; i--) {

@@ -32,9 +32,11 @@ void rt_lock_slow(struct rt_lock *l);
 #if GOS_CHECK >= 2
 void rt_lock_check_take(struct rt_lock *l, enum rt_rank rank);
 void rt_lock_check_release(struct rt_lock *l);
+void rt_lock_check_none(void); /* this thread holds no lock of the runtime, or the program ends */
 #else
 #define rt_lock_check_take(l, rank) ((void)(rank))
 #define rt_lock_check_release(l) ((void)0)
+#define rt_lock_check_none() ((void)0)
 #endif
 
 /* Any thread. Do not park or call malloc while holding it; system calls only where the lock is a leaf and the call rare. */

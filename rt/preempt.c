@@ -12,6 +12,7 @@
 /* The current goroutine of mp goes to the back of the line: it has had its time. Returns the M that it is then on. */
 static struct gos_m *give_way(struct gos_m *mp, void *pc)
 {
+	rt_lock_check_none();
 	rt_store_relaxed(&mp->go_on, 1u);
 	rt_count(&mp->p->preempts);
 	return rt_yield_to(mp, NULL, pc); /* the long road: who has waited longest may be anywhere */

@@ -27,6 +27,7 @@ RT_NOINLINE void rt_entersyscall(void *pc)
 	struct gos_g *gp = mp->curg;
 	struct gos_p *pp = mp->p;
 
+	rt_lock_check_none();
 	gp->wait_pc = pc;
 	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 	RT_PROBE1(g_syscall, gp->goid);

@@ -86,7 +86,14 @@ static void channels_against_addresses(void)
 	rt_lock(&a[0], RT_RANK_CHAN);
 }
 
+static void block_while_locked(void)
+{
+	rt_lock(&a[0], RT_RANK_CHAN);
+	gos_blocking_begin();
+}
+
 static const struct gos_death deaths[] = {
+	{"block_while_locked", block_while_locked, 2, {"gossamer: fatal error: a call that may wait or block was made while holding a runtime lock", "goroutine 1 [running]:", "block_while_locked"}},
 	{"wrong_order", wrong_order, 2, {"gossamer: fatal error: ", "wrong order: lockrank.def"}, .plain = true},
 	{"wrong_order_on_a_goroutine", wrong_order, 2, {"gossamer: fatal error: ", "wrong order: lockrank.def", "goroutine 1 [running]:"}},
 	{"twice", twice, 2, {"gossamer: fatal error: ", "taken twice"}, .plain = true},
