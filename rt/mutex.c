@@ -24,7 +24,7 @@ static bool may_spin(struct gos_p *pp, int spun)
 	       rt_load_relaxed(&rt_sched.nprocs) - rt_load_relaxed(&rt_sched.idle_p_count) > 1 && !rt_runq_stealable(pp, true);
 }
 
-RT_NOINLINE void rt_mutex_lock_slow(gos_mutex *m, enum gos_reason reason, void *object, void *pc)
+static void contend(gos_mutex *m, enum gos_reason reason, void *object, void *pc)
 {
 	int64_t waiting_since = 0;
 	bool starving = false, awoke = false;
@@ -80,6 +80,13 @@ RT_NOINLINE void rt_mutex_lock_slow(gos_mutex *m, enum gos_reason reason, void *
 	}
 }
 
+RT_NOINLINE void rt_mutex_lock_slow(gos_mutex *m, enum gos_reason reason, void *object, void *pc)
+{
+	struct gos_g *gp = rt_m_of_goroutine()->curg;
+	contend(m, reason, object, pc);
+	rt_store_relaxed(&m->owner, gp->goid);
+}
+
 RT_NOINLINE void rt_mutex_unlock_slow(gos_mutex *m, uint32_t new, void *pc)
 {
 	if (!((new + LOCKED) & LOCKED)) {
@@ -100,14 +107,15 @@ RT_NOINLINE void rt_mutex_unlock_slow(gos_mutex *m, uint32_t new, void *pc)
 	}
 }
 
-/* rt_mutex_lock and rt_mutex_unlock written out: their pc would be loaded where it is not needed. */
+/* rt_mutex_lock and rt_mutex_unlock written out: nothing is kept over a call, so the usual road saves no register, and pc is loaded where it is needed. */
 
 void gos_mutex_lock(gos_mutex *m)
 {
-	struct gos_g *gp = rt_m_of_goroutine()->curg;
-	if (!rt_likely(rt_cas(&m->state, 0u, (uint32_t)LOCKED)))
+	struct gos_m *mp = rt_tls_m;
+	if (rt_m_goes_on(mp) && rt_likely(rt_cas(&m->state, 0u, (uint32_t)LOCKED)))
+		rt_store_relaxed(&m->owner, mp->curg->goid);
+	else
 		rt_mutex_lock_slow(m, GOS_REASON_MUTEX_LOCK, m, __builtin_return_address(0));
-	rt_store_relaxed(&m->owner, gp->goid);
 }
 
 bool gos_mutex_try_lock(gos_mutex *m)
@@ -115,9 +123,18 @@ bool gos_mutex_try_lock(gos_mutex *m)
 	return rt_mutex_try_lock(m);
 }
 
+/* Others have their turn first. */
+static RT_NOINLINE void unlock_later(gos_mutex *m, void *pc)
+{
+	rt_mutex_unlock(m, pc);
+}
+
 void gos_mutex_unlock(gos_mutex *m)
 {
-	rt_m_of_goroutine();
+	if (!rt_m_goes_on(rt_tls_m)) {
+		unlock_later(m, __builtin_return_address(0));
+		return;
+	}
 	rt_store_relaxed(&m->owner, (uint64_t)0);
 	uint32_t new = rt_add_fetch(&m->state, (uint32_t)-LOCKED);
 	if (rt_unlikely(new != 0))

@@ -17,10 +17,11 @@ void rt_mutex_unlock_slow(gos_mutex *m, uint32_t new, void *pc);
 /* reason, object and pc are what an observer sees while the goroutine waits for m. */
 RT_INLINE void rt_mutex_lock(gos_mutex *m, enum gos_reason reason, void *object, void *pc)
 {
-	struct gos_g *gp = rt_m_of_goroutine()->curg;
-	if (!rt_likely(rt_cas(&m->state, 0u, (uint32_t)RT_MUTEX_LOCKED)))
+	struct gos_m *mp = rt_m_of_goroutine();
+	if (rt_likely(rt_cas(&m->state, 0u, (uint32_t)RT_MUTEX_LOCKED)))
+		rt_store_relaxed(&m->owner, mp->curg->goid);
+	else
 		rt_mutex_lock_slow(m, reason, object, pc);
-	rt_store_relaxed(&m->owner, gp->goid);
 }
 
 RT_INLINE bool rt_mutex_try_lock(gos_mutex *m)

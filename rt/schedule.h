@@ -30,6 +30,12 @@ void rt_inject(struct gos_m *mp, struct gos_g *list);
  * is no goroutine, or is in a blocking section. pc is where the user's code stands. */
 struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc);
 
+/* May the goroutine that runs on this M go on? Else rt_m_of_goroutine has more to do than to return it. */
+RT_INLINE bool rt_m_goes_on(const struct gos_m *mp)
+{
+	return rt_likely(mp != NULL && rt_load_relaxed(&mp->go_on) != 0);
+}
+
 /*
  * The current M. What every public function that needs a goroutine begins with, and where a goroutine that has had its time lets others run: it may be on
  * another M afterwards. Holding no lock.
@@ -37,7 +43,7 @@ struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc);
 RT_INLINE struct gos_m *rt_m_of_goroutine(void)
 {
 	struct gos_m *mp = rt_tls_m;
-	if (rt_unlikely(mp == NULL || rt_load_relaxed(&mp->go_on) == 0))
+	if (!rt_m_goes_on(mp))
 		mp = rt_m_look_up(mp, __builtin_return_address(0));
 	return mp;
 }

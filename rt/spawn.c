@@ -82,28 +82,30 @@ static RT_NOINLINE void gfree_refill(struct gos_p *pp)
 		make_some(pp);
 }
 
-/* A G with a stack of at least `size` usable bytes. Owner P only. */
-static struct gos_g *take_g(struct gos_p *pp, size_t size)
+static RT_NOINLINE struct gos_g *take_g_of_size(size_t size)
 {
-	struct gos_g *gp;
-
-	if (rt_unlikely(size != 0 && size != RT_STACK_DEFAULT)) {
-		rt_lock(&rt_sched.lock, RT_RANK_SCHED);
-		gp = rt_sched.gfree_bare;
-		if (gp != NULL)
-			rt_sched.gfree_bare = gp->link;
-		rt_unlock(&rt_sched.lock);
-		if (gp == NULL) {
-			rt_lock(&slab_lock, RT_RANK_SLAB);
-			gp = make_g();
-			rt_unlock(&slab_lock);
-		}
-		rt_stack_alloc(gp, size);
-		return gp;
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	struct gos_g *gp = rt_sched.gfree_bare;
+	if (gp != NULL)
+		rt_sched.gfree_bare = gp->link;
+	rt_unlock(&rt_sched.lock);
+	if (gp == NULL) {
+		rt_lock(&slab_lock, RT_RANK_SLAB);
+		gp = make_g();
+		rt_unlock(&slab_lock);
 	}
+	rt_stack_alloc(gp, size);
+	return gp;
+}
+
+/* A G with a stack of at least `size` usable bytes. Owner P only. */
+RT_INLINE struct gos_g *take_g(struct gos_p *pp, size_t size)
+{
+	if (rt_unlikely(size != 0 && size != RT_STACK_DEFAULT))
+		return take_g_of_size(size);
 	if (rt_unlikely(pp->gfree == NULL))
 		gfree_refill(pp);
-	gp = pp->gfree;
+	struct gos_g *gp = pp->gfree;
 	struct gos_g *next = gp->link;
 	pp->gfree = next;
 	pp->gfree_count--;
