@@ -125,7 +125,6 @@ static bool look_up(const char *node, const char *service, const struct addrinfo
 {
 	static const uint64_t registers[START_REGISTER_WORDS];
 	static const struct gos_go_options options = {.stack_size = RESOLVER_STACK, .name = "gos_getaddrinfo"};
-	struct gos_m *mp = rt_tls_m; /* nothing here switches before it parks */
 	struct lookup *l = lookup_new(node, service, hints);
 
 	*error = EAI_MEMORY;
@@ -134,7 +133,7 @@ static bool look_up(const char *node, const char *service, const struct addrinfo
 	l->owners = until == INT64_MAX ? 2 : 3;
 	if (until != INT64_MAX) {
 		l->timer = (struct rt_timer){.when = until, .fn = lookup_late, .arg = l};
-		rt_timer_add(mp->p, &l->timer);
+		rt_timer_add(rt_tls_m->p, &l->timer);
 	}
 	rt_lock(&lock, RT_RANK_LOOKUP);
 	*last = l;
@@ -145,6 +144,7 @@ static bool look_up(const char *node, const char *service, const struct addrinfo
 	if (more)
 		rt_go((void *)resolver, registers, pc, &options);
 
+	struct gos_m *mp = rt_tls_m; /* not earlier: rt_go lets others run when it is time to */
 	rt_lock(&lock, RT_RANK_LOOKUP);
 	if (!l->done && !l->late) {
 		l->asker = mp->curg;

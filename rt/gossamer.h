@@ -436,12 +436,12 @@ GOS_API ssize_t gos_write(int fd, const void *buffer, size_t size);
 
 /*
  * From at_ns (on the clock of gos_now) on, waits for fd in these directions, those that wait now included, return -ETIMEDOUT, until another deadline is set; at_ns 0: no deadline.
- * 0 or -errno; -EPERM where fd cannot be watched. Blocks: no.  Panics: no.  Owns: nothing.
+ * As in Go, all calls on fd do so then, whether they would have to wait or not; a gos_write that has written something returns how much. 0 or -errno; -EPERM where fd cannot be watched. Blocks: no.  Panics: no.  Owns: nothing.
  */
 GOS_API int gos_set_deadline(int fd, int directions, int64_t at_ns);
 
-/* Waits until fd is readable or writable, for those who make the system calls themselves (a database's client library, say). The directions that are
- * ready; or -ETIMEDOUT after timeout_ns when that is positive; or -errno. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
+/* Waits until fd is readable or writable, for those who make the system calls themselves (a database's client library, say), and perhaps the close(2). It stays blocking
+ * where it is. Any number may wait. The directions that are ready; or -ETIMEDOUT after timeout_ns when that is positive; or -errno. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
 GOS_API int gos_wait_fd(int fd, int directions, int64_t timeout_ns);
 
 /* As accept(2): a new descriptor, or -errno. address and length may be NULL. Blocks: the goroutine.  Panics: no.  Owns: the caller gets the descriptor. */
@@ -488,7 +488,8 @@ GOS_API ssize_t gos_pread(int fd, void *buffer, size_t size, int64_t offset);
 GOS_API ssize_t gos_pwrite(int fd, const void *buffer, size_t size, int64_t offset);
 GOS_API int gos_fsync(int fd);
 
-/* Closes fd; goroutines that wait on it get -ECANCELED. 0 or -errno. Blocks: no.  Panics: no.  Owns: takes fd. */
+/* Closes fd; goroutines that wait on it get -ECANCELED. It is the last of those inside that closes it for the system, so the number is nobody else's while one of
+ * them could use it; from here on calls get -EBADF. 0 or -errno. Blocks: no.  Panics: no.  Owns: takes fd. */
 GOS_API int gos_close(int fd);
 
 /* ---- defer, panic, recover ------------------------------------------------------------------------------------------ */

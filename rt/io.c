@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sema.h"
+#include "timer.h"
 #include "timers.h"
 
 /* ---- coming in, and leaving ---- */
@@ -247,8 +248,12 @@ int gos_set_deadline(int fd, int directions, int64_t at_ns)
 	struct gos_pollfd *pd = rt_fd_use(fd, 0, &result);
 	if (pd == NULL)
 		return result;
-	if (result == 0)
-		rt_inject(rt_tls_m, rt_pollfd_set_deadline(pd, directions, at_ns, rt_tls_m->p));
+	if (result == 0) {
+		bool first;
+		rt_inject(rt_tls_m, rt_pollfd_set_deadline(pd, directions, at_ns, rt_tls_m->p, &first));
+		if (first)
+			rt_timer_tell_poller(at_ns);
+	}
 	rt_fd_leave(pd);
 	return result == 0 ? 0 : -EPERM;
 }

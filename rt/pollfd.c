@@ -263,11 +263,12 @@ static struct gos_g *expire_write(void *arg)
 	return expire(arg, GOS_POLL_WRITE);
 }
 
-struct gos_g *rt_pollfd_set_deadline(struct gos_pollfd *pd, int directions, int64_t at, struct gos_p *pp)
+struct gos_g *rt_pollfd_set_deadline(struct gos_pollfd *pd, int directions, int64_t at, struct gos_p *pp, bool *first)
 {
 	struct gos_g *list = NULL, **end = &list;
 	bool over = at != 0 && at <= rt_now();
 
+	*first = false;
 	rt_lock(&pd->lock, RT_RANK_POLLFD);
 	for (int i = 0; i < 2 && (rt_load_relaxed(&pd->users) & RT_FD_CLOSING) == 0; i++) {
 		int direction = i + 1;
@@ -286,7 +287,7 @@ struct gos_g *rt_pollfd_set_deadline(struct gos_pollfd *pd, int directions, int6
 		__atomic_fetch_and(&pd->users, ~RT_FD_EXPIRED(direction), __ATOMIC_SEQ_CST);
 		if (at != 0) {
 			d->timer = (struct rt_timer){.when = at, .fn = direction == GOS_POLL_READ ? expire_read : expire_write, .arg = pd};
-			rt_timer_add(pp, &d->timer);
+			*first |= rt_timer_add(pp, &d->timer);
 		}
 	}
 	rt_unlock(&pd->lock);

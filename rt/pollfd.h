@@ -109,8 +109,9 @@ void rt_fd_waiters_take(struct gos_pollfd *pd, int directions, struct gos_g ***e
 
 /* ---- deadlines ---- */
 
-/* Replaces the deadlines of these directions (0: none); returns those to make ready because it has passed. The caller is a user, on pp. */
-struct gos_g *rt_pollfd_set_deadline(struct gos_pollfd *pd, int directions, int64_t at, struct gos_p *pp);
+/* Replaces the deadlines of these directions (0: none); returns those to make ready because it has passed. *first: it is now the first
+ * timer of pp to be due. The caller is a user, on pp. */
+struct gos_g *rt_pollfd_set_deadline(struct gos_pollfd *pd, int directions, int64_t at, struct gos_p *pp, bool *first);
 
 /* Appends gp, if it is not NULL, to a list linked by ->link. */
 RT_INLINE void rt_g_append(struct gos_g ***end, struct gos_g *gp)

@@ -25,6 +25,15 @@ static pthread_cond_t gate_opens = PTHREAD_COND_INITIALIZER;
 static bool gate_open;
 static int asked, inside, most_inside, made, freed; /* Sync: atomic */
 
+static int (*real_getaddrinfo)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+static void (*real_freeaddrinfo)(struct addrinfo *);
+
+__attribute__((constructor)) static void find_real(void)
+{
+	real_getaddrinfo = (int (*)(const char *, const char *, const struct addrinfo *, struct addrinfo **))dlsym(RTLD_NEXT, "getaddrinfo");
+	real_freeaddrinfo = (void (*)(struct addrinfo *))dlsym(RTLD_NEXT, "freeaddrinfo");
+}
+
 static void open_gate(void)
 {
 	pthread_mutex_lock(&gate);
@@ -45,12 +54,9 @@ static __attribute__((noinline)) void go_deep(void)
  * "deep.test" wants 300 KiB of stack. */
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **found)
 {
-	static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 	__atomic_add_fetch(&asked, 1, __ATOMIC_SEQ_CST);
-	if (real == NULL)
-		real = (int (*)(const char *, const char *, const struct addrinfo *, struct addrinfo **))dlsym(RTLD_NEXT, "getaddrinfo");
 	if (node == NULL || strstr(node, ".test") == NULL)
-		return real(node, service, hints, found);
+		return real_getaddrinfo(node, service, hints, found);
 	struct addrinfo numbers = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
 	if (strcmp(node, "errno.test") == 0) {
 		errno = ENFILE;
@@ -71,10 +77,10 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 		pthread_mutex_unlock(&gate);
 		__atomic_sub_fetch(&inside, 1, __ATOMIC_SEQ_CST);
 	}
-	int result = real("127.0.0.1", service, &numbers, found);
+	int result = real_getaddrinfo("127.0.0.1", service, &numbers, found);
 	if (result == 0 && strcmp(node, "two.test") == 0) {
 		struct addrinfo *second = *found;
-		result = real("127.0.0.77", service, &numbers, found);
+		result = real_getaddrinfo("127.0.0.77", service, &numbers, found);
 		(*found)->ai_next = second;
 	}
 	__atomic_add_fetch(&made, 1, __ATOMIC_SEQ_CST);
@@ -83,11 +89,8 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 
 void freeaddrinfo(struct addrinfo *found)
 {
-	static void (*real)(struct addrinfo *);
-	if (real == NULL)
-		real = (void (*)(struct addrinfo *))dlsym(RTLD_NEXT, "freeaddrinfo");
 	__atomic_add_fetch(&freed, 1, __ATOMIC_SEQ_CST);
-	real(found);
+	real_freeaddrinfo(found);
 }
 
 static int count(int *of)
