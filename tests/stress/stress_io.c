@@ -297,6 +297,78 @@ static void closer(uint64_t random)
 
 STRESS_TEST(descriptors_that_are_shut_down_at_any_moment) { stress_crowd(16, closer, false); }
 
+/* ---- deadlines that come and go while a descriptor is read, written and waited for in every way: no byte is lost, and nobody waits past them ---- */
+
+struct timed {
+	int fd;
+	int over; /* Sync: atomic: the other end has sent all */
+	uint64_t seed, read;
+	gos_waitgroup mover, reader;
+};
+
+static void reads_under_deadlines(struct timed *t, uint64_t random)
+{
+	unsigned char data[200];
+	for (;;) {
+		if (gos_test_random(&random) % 3 == 0) {
+			int ready = gos_wait_fd(t->fd, GOS_POLL_READ, (int64_t)(gos_test_random(&random) % 100000));
+			expect(ready == GOS_POLL_READ || ready == -ETIMEDOUT);
+		}
+		ssize_t n = gos_read(t->fd, data, sizeof data);
+		if (n == -ETIMEDOUT) {
+			stress_disturb(&random);
+			continue;
+		}
+		expect_ge(n, 0);
+		if (n == 0)
+			break;
+		for (ssize_t i = 0; i < n; i++)
+			expect_eq(data[i], byte_at(t->seed, t->read + (uint64_t)i));
+		t->read += (uint64_t)n;
+	}
+	gos_waitgroup_done(&t->reader);
+}
+
+static void moves_deadlines(struct timed *t, uint64_t random)
+{
+	while (!__atomic_load_n(&t->over, __ATOMIC_ACQUIRE)) {
+		int64_t at = gos_test_random(&random) % 3 == 0 ? 0 : gos_now() + (int64_t)(gos_test_random(&random) % 100000) - 10000;
+		expect_eq(gos_set_deadline(t->fd, 1 + (int)(gos_test_random(&random) % 3), at), 0);
+		stress_disturb(&random);
+	}
+	gos_waitgroup_done(&t->mover);
+}
+
+static void works_under_deadlines(uint64_t random)
+{
+	int worker = stress_enter();
+	while (!stress_stopped()) {
+		int s[2];
+		expect_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+		struct timed t = {.fd = s[0], .seed = gos_test_random(&random)};
+		gos_waitgroup writers = {0};
+		size_t size = gos_test_random(&random) % 20000;
+		gos_waitgroup_add(&t.mover, 1);
+		gos_waitgroup_add(&t.reader, 1);
+		gos_waitgroup_add(&writers, 1);
+		go(moves_deadlines, &t, gos_test_random(&random));
+		go(writer, s[1], t.seed, size, &writers);
+		go(reads_under_deadlines, &t, gos_test_random(&random));
+		gos_waitgroup_wait(&writers);
+		__atomic_store_n(&t.over, 1, __ATOMIC_RELEASE);
+		gos_waitgroup_wait(&t.mover);
+		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, 0), 0); /* the last one may have been over for good */
+		gos_waitgroup_wait(&t.reader);
+		expect_eq(t.read, size);
+		expect_eq(gos_close(s[0]), 0);
+		expect_eq(gos_close(s[1]), 0);
+		stress_step(worker);
+	}
+	stress_leave(worker);
+}
+
+STRESS_TEST(descriptors_under_deadlines) { stress_crowd(16, works_under_deadlines, false); }
+
 /* One at a time, so that nobody else gets the number: now with a real close. */
 STRESS_TEST(descriptors_that_are_closed_at_any_moment)
 {
