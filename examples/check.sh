@@ -45,11 +45,45 @@ done
 same "philosophers in order" "3 philosophers had 20 meals each" "$(./philosophers -o 3)"
 same "many philosophers in order" "500 philosophers had 3 meals each" "$(./philosophers -o 500 3)"
 
+# As wc sees the same tree, in the order of the names; then only files with a text, a limit, an error, and no time at all.
+mkdir -p "$scratch/tree/b/c" "$scratch/tree/d"
+for name in a.txt b/b.txt b/c/c.txt e.txt; do
+	awk -v name=$name 'BEGIN { for (i = 0; i < 3000 * length(name); i++) print "line", i, i % 997 == 5 ? "needle" : name }' >"$scratch/tree/$name"
+done
+: >"$scratch/tree/d/empty"
+ln -s .. "$scratch/tree/b/up"
+printf '%32760s x needle' x >"$scratch/tree/z z" # across what is read at once
+tree() {
+	LC_ALL=C wc -lwc "$scratch/tree/a.txt" "$scratch/tree/b/b.txt" "$scratch/tree/b/c/c.txt" "$scratch/tree/d/empty" "$scratch/tree/e.txt" "$scratch/tree/z z" |
+		awk '{ name = $0; sub(/^ *[0-9]+ +[0-9]+ +[0-9]+ /, "", name); printf "%8d %8d %8d %s\n", $1, $2, $3, name == "total" ? "in 6 files" : name }'
+}
+for workers in 1 8; do
+	same "crawl by $workers" "$(tree)" "$(./crawl -w $workers "$scratch/tree")"
+done
+same "crawl -f" "$(tree | sed '$d' | grep -v empty | sed 's/.* \([^ ]*tree\)/\1/')" "$(./crawl -f needle "$scratch/tree" | sed '$d' | sed 's/.* \([^ ]*tree\)/\1/')"
+same "crawl -f, not there" "       0        0        0 in 0 files" "$(./crawl -f nEedle "$scratch/tree")"
+same "crawl -l" "$(tree | sed -n 1,2p)" "$(./crawl -l 2 "$scratch/tree" | sed '$d')"
+refuses 1 'not done within 1 ms' ./crawl -w 1 -t 1 "$here/../rt"
+refuses 1 'No such file' ./crawl "$scratch/nowhere"
+
+# Ten at once and then fifty a second: the last of 30 jobs begins after 20 fiftieths of a second, however fast the machine is.
+longest="the longest chain has 111 steps, from 27"
+./ratelimit -r 50 -b 10 -w 3 30 >"$scratch/said" 2>"$scratch/progress"
+same "ratelimit" "30 of 30 jobs; $longest" "$(head -1 "$scratch/said")"
+same "ratelimit keeps to its rate" yes "$(awk 'NR == 2 && $1 >= 0.400 { print "yes" }' "$scratch/said")"
+same "ratelimit, nothing to do" "0 of 0 jobs; the longest chain has 0 steps, from 0" "$(./ratelimit 0 | head -1)"
+refuses 1 '^[1-9] of 1000000 jobs; ' ./ratelimit -r 1 -b 3 -t 500 1000000
+same "ratelimit says why" 1 "$(grep -c 'by 4 workers, then time was up$' "$scratch/said")"
+
 refuses 64 usage: ./sieve 0
 refuses 64 usage: ./sieve 10x
 refuses 64 usage: ./pipeline
 refuses 1 "No such file" ./pipeline "$here/../LICENSE" "$scratch/nowhere"
 refuses 64 usage: ./philosophers -o 1
+refuses 64 usage: ./crawl
+refuses 64 usage: ./crawl -w 0 .
+refuses 64 usage: ./ratelimit -r 0 1
+refuses 64 usage: ./ratelimit x
 refuses 64 usage: ./server
 refuses 1 "cannot listen" ./server nonsense
 refuses 64 usage: ./drive 127.0.0.1:1 1 2
