@@ -27,6 +27,8 @@ same hello "hello,
 world" "$(./hello)"
 same "hello reader" "hello,
 reader" "$(./hello reader)"
+same "first" "Nowhere failed: there is no way to Nowhere
+London answered first" "$(./first)"
 same "sieve 200" "$(awk 'BEGIN { for (n = 2; found < 200; n++) { for (d = 2; d * d <= n && n % d; d++); if (d * d > n) { print n; found++ } } }')" "$(./sieve 200)"
 
 # The same files by one thread and other code.
