@@ -23,37 +23,17 @@
 #include <errno.h>
 #include <sched.h>
 
+#include "context.h"
+
 #include "chan.h"
 #include "slab.h"
 #include "timer.h"
 #include "timers.h"
 
 #define CONTEXTS_PER_SLAB 1024
-#define LIVE 0x74786574u  /* "text" */
+#define LIVE RT_CONTEXT_LIVE
 #define FREED 0x64616564u /* "dead" */
 #define SETTLE_SPINS 1000
-
-struct gos_context {
-	struct rt_timer timer;  /* in a heap only while err is 0 and the deadline is this context's own. Lock: lock */
-	struct rt_lock lock;
-	uint32_t magic;         /* LIVE or FREED, for the program's handle. Sync: atomic, written under lock */
-	int32_t err;            /* 0, -ECANCELED, -ETIMEDOUT. Sync: atomic, written once under lock */
-	uint32_t refs;          /* Sync: atomic */
-	uint32_t settled;       /* all below has ended. Sync: atomic */
-	bool listed;            /* in parent's list. Lock: parent's */
-	struct gos_chan *done;  /* made when first asked for. Sync: atomic, written under lock */
-	struct gos_context *children;         /* Lock: lock */
-	struct gos_context *next, *prev;      /* in parent's list. Lock: parent's */
-	struct gos_context *below;            /* who ended it: the context that is worked on after this one */
-	/* What does not change. */
-	struct gos_context *parent;
-	int64_t deadline; /* its own, or an earlier one of those above; INT64_MAX: none */
-	const void *key;
-	void *value;
-	const char *file;
-	int line;
-	struct gos_context *link; /* free list. Lock: slab_lock */
-} __attribute__((aligned(RT_CACHE_LINE)));
 
 static struct gos_context background = {.magic = LIVE, .deadline = INT64_MAX};
 static struct rt_lock slab_lock;

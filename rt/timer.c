@@ -27,27 +27,8 @@
 #include "timers.h"
 
 #define TIMERS_PER_SLAB 1024
-#define LIVE 0x656d6974u  /* "time" */
+#define LIVE RT_TIMER_LIVE
 #define FREED 0x64616564u /* "dead" */
-
-struct gos_timer {
-	struct rt_timer timer; /* in a heap while active, or about to be fired. Lock: lock, but for what timers.c does */
-	struct rt_lock lock;
-	uint32_t magic; /* LIVE or FREED. Sync: atomic, written under lock */
-	/* Lock: lock, for all of these. */
-	bool active;
-	struct gos_chan *chan; /* NULL where fn is not */
-	void (*fn)(void *arg);
-	void *arg;
-	int64_t period;   /* of a ticker; 0 */
-	uint64_t creator; /* goid of who started or reset it */
-	void *create_pc;
-	struct gos_timer *link; /* free list. Lock: slab_lock */
-} __attribute__((aligned(RT_CACHE_LINE)));
-
-struct gos_ticker {
-	struct gos_timer timer;
-};
 
 static struct rt_lock slab_lock;
 static struct gos_timer *free_timers;

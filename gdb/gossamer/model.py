@@ -22,10 +22,14 @@ _TEXT_MAX = 128
 
 _G_FIELDS = ("sched_sp", "seq", "status", "dbgmask", "reason", "goid", "stack_lo", "stack_hi", "wait_since", "wait_obj",
              "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "flags", "locked_m", "name")
-_CHAN_FIELDS = ("live", "closed", "count", "capacity", "elem_size", "buffer", "recvx", "sendx", "recvq", "sendq", "elem_type", "file", "line")
+_CHAN_FIELDS = ("live", "owner", "closed", "count", "capacity", "elem_size", "buffer", "recvx", "sendx", "recvq", "sendq", "elem_type", "file", "line")
 _SUDOG_FIELDS = ("g", "next", "waitlink", "elem", "obj", "case_dir", "is_select")
 
 Sudog = namedtuple("Sudog", "address g goid next waitlink elem obj case_dir is_select")
+
+
+def _made_at(file, line):
+    return "%s:%d" % (file.rsplit("/", 1)[-1], line) if file else ""
 
 
 class Chan(namedtuple("Chan", ("address",) + _CHAN_FIELDS)):
@@ -35,7 +39,7 @@ class Chan(namedtuple("Chan", ("address",) + _CHAN_FIELDS)):
 
     @property
     def made_at(self):
-        return "%s:%d" % (self.file.rsplit("/", 1)[-1], self.line) if self.file else ""
+        return _made_at(self.file, self.line)
 
 
 # waiters, readers, writers: how many goroutines wait, so; the others are goids, 0 for nobody.
@@ -45,6 +49,8 @@ Cond = namedtuple("Cond", "address waiters first")  # first: of the sudogs of th
 Once = namedtuple("Once", "address done owner waiters")
 WaitGroup = namedtuple("WaitGroup", "address count waiters")
 Sema = namedtuple("Sema", "address units")
+Timer = namedtuple("Timer", "address live active when period chan fn creator create_pc")
+Context = namedtuple("Context", "address live err deadline done parent children key value made_at")  # deadline: None where there is none
 Pollfd = namedtuple("Pollfd", "address fd rg wg")
 M = namedtuple("M", "address id tid curg p spinning asleep")
 _U32 = (1 << 32) - 1
@@ -370,6 +376,37 @@ class Runtime:
     def p_id(self, address):
         """The number of the P at an address."""
         return self._plain("p", address, "id").id
+
+    def timer(self, address):
+        """A program's timer or ticker."""
+        names = ("active", "when", "period", "chan", "fn", "creator", "create_pc")
+        values = self._plain("user_timer", address, "magic", *names)
+        return Timer(address, values.magic == self.abi.const("timer_live"), *(getattr(values, name) for name in names))
+
+    def context(self, address):
+        names = ("magic", "err", "deadline", "done", "parent", "children", "key", "value", "file", "line")
+        values = self._plain("context", address, *names)
+        return Context(address, values.magic == self.abi.const("context_live"), values.err,
+                       None if values.deadline == self.abi.const("context_no_deadline", high=1 << 63) else values.deadline,
+                       values.done, values.parent, values.children, values.key, values.value, _made_at(self._text(values.file), values.line))
+
+    def contexts_from(self, address, link, limit):
+        """The contexts at an address and on along `link` ("parent" or "next"), at most `limit`: Iterator[Context]. Ends at a cycle with a Trouble."""
+        seen = set()
+        field = self.abi.field("context." + link)
+        while address and len(seen) < limit:
+            if address in seen:
+                raise Trouble("the contexts come back to 0x%x: they are corrupt" % address)
+            seen.add(address)
+            yield self.context(address)
+            address = int.from_bytes(bytes(self.read(address + field.offset, field.size)), "little")
+
+    def chan_of(self, c):
+        """"of a timer", "of a ticker", …: what sends on a channel or closes it; "" for one of the program's own."""
+        for what in ("after", "timer", "ticker", "context"):
+            if c.owner == self.abi.const("chan_of_" + what):
+                return "of gos_after" if what == "after" else "of a " + what
+        return ""
 
     def _plain(self, owner, address, *names):
         """A structure's fields of these names, as a named tuple."""

@@ -54,6 +54,11 @@ def of_function(pc):
     return Place(place.function, place.file, place.line, place.function or place.text)
 
 
+def symbol(address):
+    """"conn_key" or "table+16" for an address of data; the address where no symbol is known there."""
+    return _minimal(address) or "0x%x" % address
+
+
 def _look(pc):
     function = _function(pc)
     file, line = "", 0

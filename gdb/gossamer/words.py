@@ -104,9 +104,11 @@ def count(n, noun):
     return "%s %s%s" % (number(n), noun, "" if n == 1 else "s")
 
 
-def channel(c, where=True):
+def channel(rt, c, where=True):
     """"chan 0x7ffff7e01000 (struct job, 0/4, made at pipeline.c:33)"."""
     about = ["%s, %d/%d" % (c.elem_type or "%d bytes" % c.elem_size, c.count, c.capacity)]
+    if rt.chan_of(c):
+        about.append(rt.chan_of(c))
     if c.closed:
         about.append("closed")
     if not c.live:
@@ -125,7 +127,7 @@ def waits_on(rt, g, memo=None):
             first = ", ".join("0x%x" % case.obj for case in cases[:3])
             return "%s: %s%s" % (count(len(cases), "channel"), first, ", …" if len(cases) > 3 else "")
         if kind == "CHAN":
-            return _memo(memo, g.wait_obj, lambda: channel(rt.channel(g.wait_obj)))
+            return _memo(memo, g.wait_obj, lambda: channel(rt, rt.channel(g.wait_obj)))
         if kind == "MUTEX":
             return _memo(memo, g.wait_obj, lambda: mutex(rt.mutex(g.wait_obj)))
         if kind == "RWMUTEX":
@@ -185,8 +187,12 @@ def poll(rt, g):
 
 
 def timer(rt, g):
-    left = rt.timer_when(g.wait_obj) - rt.now
-    return "timer, %s" % ("%s left" % duration(left) if left > 0 else "due")
+    return "timer, " + left(rt, rt.timer_when(g.wait_obj))
+
+
+def left(rt, when):
+    """"3.2s left", or "due"."""
+    return "%s left" % duration(when - rt.now) if when > rt.now else "due"
 
 
 def _object_word(rt, g):

@@ -8,7 +8,9 @@
 #include "../state.h"
 
 #include "../../asm/switch.h"
+#include "../context.h"
 #include "../debug.h"
+#include "../timer.h"
 
 #define ROW_STRUCT(name_, type) {.name = name_, .kind = GOS_ROW_STRUCT, .size = sizeof(type)},
 #define ROW_FIELD(name_, type, field, form) \

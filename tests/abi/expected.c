@@ -2,7 +2,9 @@
 /* expected.c - see expected.h. The rows are made from the lists in another way than rt/abi/runtime.c makes them: by the enumerators. */
 #include "expected.h"
 
+#include "rt/context.h"
 #include "rt/state.h"
+#include "rt/timer.h"
 
 const struct expected expected[] = {
 #define GOS_STRUCT(name_, c_type) {{.name = name_, .kind = GOS_ROW_STRUCT, .size = sizeof(c_type)}, #c_type, NULL, NULL, 0},

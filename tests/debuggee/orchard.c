@@ -26,6 +26,10 @@ gos_cond ripe;
 gos_once planting;
 gos_waitgroup harvest;
 gos_sema baskets = GOS_SEMA(3);
+gos_timer *alarm_clock, *stopped_clock, *silent_clock;
+gos_ticker *clock_tower;
+gos_context *season, *day, *over, *labelled;
+int label_key;
 static gos_chan *never;
 static int pipe_ends[2];
 static volatile int inside;
@@ -183,6 +187,34 @@ static void harvester(void)
 	printf("%d\n", stays);
 }
 
+/* ---- time ---- */
+
+static void ring(void *arg)
+{
+	printf("%p\n", arg);
+}
+
+static void watcher(void)
+{
+	int stays = 6;
+	GROW("watcher", "chan receive", 0, gos_chan_recv(gos_context_done(day), NULL));
+	printf("%d\n", stays);
+}
+
+static void make_clocks(void)
+{
+	alarm_clock = gos_timer_start(3600 * GOS_S, ring, &baskets);
+	stopped_clock = gos_timer_start(3600 * GOS_S, ring, &baskets);
+	gos_timer_stop(stopped_clock);
+	silent_clock = gos_timer_start(3600 * GOS_S, NULL, NULL);
+	clock_tower = gos_ticker_start(1800 * GOS_S);
+	season = gos_context_with_timeout(gos_context_background(), 3600 * GOS_S);
+	day = gos_context_with_cancel(season);
+	over = gos_context_with_cancel(season);
+	gos_context_cancel(over);
+	labelled = gos_context_with_value(day, &label_key, &baskets);
+}
+
 /* ---- when all stand where they said ---- */
 
 static bool stands(const struct plant *p)
@@ -222,6 +254,7 @@ static int app(int argc, char **argv)
 		return 1;
 	never = gos_chan_make(int, 0);
 	gos_waitgroup_add(&harvest, 3);
+	make_clocks();
 
 	go(drinker);
 	go(locked_digger, 4);
@@ -246,7 +279,8 @@ static int app(int argc, char **argv)
 	until(14);
 	go(second_planter);
 	go(harvester);
-	until(16);
+	go(watcher);
+	until(17);
 	while (inside != 2)
 		gos_sleep(GOS_MS);
 

@@ -17,7 +17,7 @@ struct truth {
 	char name[32], state[64], function[40];
 	int line, holder, thread;
 };
-enum { GOROUTINES = 16 };
+enum { GOROUTINES = 17 };
 static struct truth truths[GOROUTINES];
 
 static void read_truth(void)
@@ -233,6 +233,46 @@ START_TEST(objects_print_what_they_are)
 }
 END_TEST
 
+START_TEST(timers_and_contexts_print_what_they_are)
+{
+	static const char *const objects[] = {"alarm_clock", "stopped_clock", "silent_clock", "clock_tower",
+					      "season",      "day",           "over",         "labelled"};
+
+	if (!begin(_i * PROGRAMS))
+		return;
+	for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++)
+		gdb_do(&run, objects[i], "print %s", objects[i]);
+	gdb_do(&run, "watcher", "info goroutine %d", id("watcher"));
+	gdb_do(&run, "channels", "info channels");
+	gdb_do(&run, "no timer", "print (gos_timer *) &baskets");
+	gdb_do(&run, "no context", "print (gos_context *) &baskets");
+	gdb_do(&run, "nowhere", "print (gos_context *) 16");
+	gdb_do(&run, "nil", "print (gos_timer *) 0");
+	look(_i * PROGRAMS);
+
+#define HANDLE "0x[0-9a-f]+"
+#define SET "; set at orchard\\.c:[0-9]+ by goroutine 1\\)$"
+#define SEASON "context " HANDLE " \\(59m[0-9]+s left; made at orchard\\.c:[0-9]+; 1 below it\\) of the background$"
+#define DAY "context " HANDLE " \\(59m[0-9]+s left; done chan " HANDLE "; made at orchard\\.c:[0-9]+; 1 below it\\) of " SEASON
+	gdb_says(&run, "alarm_clock", " = timer " HANDLE " \\(59m[0-9]+s left; calls ring" SET);
+	gdb_says(&run, "stopped_clock", " = timer " HANDLE " \\(stopped, or has fired; calls ring" SET);
+	gdb_says(&run, "silent_clock", " = timer " HANDLE " \\(59m[0-9]+s left; sends on chan " HANDLE SET);
+	gdb_says(&run, "clock_tower", " = ticker " HANDLE " \\(every 30m00s; 29m[0-9]+s left; sends on chan " HANDLE SET);
+	gdb_says(&run, "season", " = " SEASON);
+	gdb_says(&run, "day", " = " DAY);
+	gdb_says(&run, "over", " = context " HANDLE " \\(cancelled; made at orchard\\.c:[0-9]+\\) of " SEASON);
+	gdb_says(&run, "labelled", " = context " HANDLE " \\(59m[0-9]+s left; key label_key, value " HANDLE "; made at orchard\\.c:[0-9]+\\) of " DAY);
+	gdb_has(&run, "watcher", "^  waits on  chan " HANDLE " \\(void, 0/0, of a context, made at orchard\\.c:[0-9]+\\)$");
+	gdb_has(&run, "channels", " orchard\\.c:[0-9]+ of a context +%d$", id("watcher"));
+	gdb_has(&run, "channels", " orchard\\.c:[0-9]+ of a ticker$");
+	gdb_says(&run, "no timer", " = timer " HANDLE " \\(freed, or none\\)$");
+	ck_assert_int_eq(gdb_lines(&run, "no context"), 1);
+	gdb_says(&run, "nowhere", " = .*0x10$");
+	gdb_says(&run, "nil", " = .*0x0$");
+	end();
+}
+END_TEST
+
 /* The filters and the groups know the states, the reasons and the threads. */
 START_TEST(filters_and_groups_know_them)
 {
@@ -253,7 +293,7 @@ START_TEST(filters_and_groups_know_them)
 	gdb_has(&run, "calls", "\"drinker\"");
 	gdb_has(&run, "calls", "\"digger\"");
 	ck_assert_int_eq(gdb_lines(&run, "long"), 3);
-	gdb_says(&run, "longer", "^No goroutine matches \\(of 17\\)\\.$");
+	gdb_says(&run, "longer", "^No goroutine matches \\(of 18\\)\\.$");
 	ck_assert_int_eq(gdb_lines(&run, "rwmutex"), 6);
 	ck_assert_int_eq(gdb_lines(&run, "rlock"), 4);
 	ck_assert_int_eq(gdb_lines(&run, "cond"), 3);
@@ -273,6 +313,7 @@ int main(void)
 						  {list_is_the_truth, 0, PROGRAMS * WAYS},
 						  {who_holds_and_who_waits, 0, PROGRAMS * WAYS},
 						  {objects_print_what_they_are, 0, WAYS},
+						  {timers_and_contexts_print_what_they_are, 0, WAYS},
 						  {filters_and_groups_know_them, 0, WAYS},
 						  {NULL, 0, 0},
 					  });

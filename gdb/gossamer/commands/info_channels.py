@@ -21,7 +21,8 @@ first 20 that have waiters, then others, are shown.
   0x7ffff01c0  struct job  0/4       srv.c:33                       7, 9, 12
 
 Elements: how many are in the buffer, of how many that fit. The waiting are
-goroutines' ids. 'print *(gos_chan *) ADDRESS' shows the elements."""
+goroutines' ids. Made: also what sends on it or closes it, where that is a timer,
+a ticker or a context. 'print *(gos_chan *) ADDRESS' shows the elements."""
 
     name = "info channels"
 
@@ -37,7 +38,7 @@ goroutines' ids. 'print *(gos_chan *) ADDRESS' shows the elements."""
             return report_missing(rt)
         channels.sort(key=lambda c: not (c.sendq or c.recvq))
         shown = channels if "-all" in argv else channels[:_SHOWN]
-        rows = [["  0x%x" % c.address, c.elem_type, "%d/%d%s" % (c.count, c.capacity, " closed" if c.closed else ""), c.made_at,
+        rows = [["  0x%x" % c.address, c.elem_type, "%d/%d%s" % (c.count, c.capacity, " closed" if c.closed else ""), " ".join(filter(None, (c.made_at, rt.chan_of(c)))),
                  words.waiters(rt, c.sendq, 6), words.waiters(rt, c.recvq, 6)] for c in shown]
         for line in words.table(["  Channel", "Type", "Elements", "Made", "Waiting to send", "Waiting to receive"], rows):
             say(line)

@@ -148,7 +148,7 @@ def _select(rt, g):
         for case in rt.cases(g):
             way = {rt.abi.const("dir_send"): "send to", rt.abi.const("dir_recv"): "receive from"}.get(case.case_dir, "use")
             try:
-                what = words.channel(rt.channel(case.obj))
+                what = words.channel(rt, rt.channel(case.obj))
             except Trouble as trouble:
                 what = "chan 0x%x (%s)" % (case.obj, trouble)
             yield "", "%s %s" % (way, what)

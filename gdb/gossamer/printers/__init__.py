@@ -17,13 +17,16 @@ def runtime():
         return None
 
 
+_BY_POINTER = ("gos_chan", "gos_timer", "gos_ticker", "gos_context")  # which programs have as pointers only
+
+
 class _Printers(gdb.printing.PrettyPrinter):
     """Chooses by the name of the structure, also behind a pointer, whether or not the program knows its members."""
 
     def __init__(self):
-        from . import chan, sync
+        from . import chan, sync, time
 
-        self._by_name = dict(sync.PRINTERS, gos_chan=chan.ChanPrinter)
+        self._by_name = dict(sync.PRINTERS, **time.PRINTERS, gos_chan=chan.ChanPrinter)
         super().__init__("gossamer", [gdb.printing.SubPrettyPrinter(name) for name in self._by_name])
 
     def __call__(self, value):
@@ -35,7 +38,7 @@ class _Printers(gdb.printing.PrettyPrinter):
             return None
         if any(not printer.enabled for printer in self.subprinters if printer.name == kind.tag):
             return None
-        if pointer and not kind.tag == "gos_chan":
+        if pointer and kind.tag not in _BY_POINTER:
             return None
         address = int(value) if pointer else int(value.address) if value.address is not None else 0
         return self._by_name[kind.tag].make(value, address & target.MASK, pointer)

@@ -36,7 +36,7 @@ class ChanPrinter:
     def to_string(self):
         queues = (("waiting to send", self.channel.sendq), ("waiting to receive", self.channel.recvq))
         waiting = ["%s: %s" % (label, words.waiters(self.rt, first)) for label, first in queues if first]
-        return "; ".join([words.channel(self.channel)] + waiting)
+        return "; ".join([words.channel(self.rt, self.channel)] + waiting)
 
     def children(self):
         c = self.channel

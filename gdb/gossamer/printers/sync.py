@@ -5,7 +5,7 @@ from .. import words
 from ..abi import Trouble
 
 
-class _Printer:
+class Printer:
     """describe(rt, address) gives the text."""
 
     def __init__(self, text):
@@ -32,7 +32,7 @@ def _with_waiters(text, *waiting):
     return ", ".join([text] + [words.wait(n, noun) for n, noun in waiting if n])
 
 
-class MutexPrinter(_Printer):
+class MutexPrinter(Printer):
     """held by goroutine 5, 2 goroutines wait"""
 
     @staticmethod
@@ -41,7 +41,7 @@ class MutexPrinter(_Printer):
         return _with_waiters("held by goroutine %d" % m.owner if m.owner else "not held", (m.waiters, "goroutine"))
 
 
-class RWMutexPrinter(_Printer):
+class RWMutexPrinter(Printer):
     """held by 2 readers that goroutine 7 waits for, 1 reader waits, 3 writers wait"""
 
     @staticmethod
@@ -51,7 +51,7 @@ class RWMutexPrinter(_Printer):
         return _with_waiters(held if held != "free" else "not held", (rw.readers, "reader"), (rw.writers, "writer"))
 
 
-class CondPrinter(_Printer):
+class CondPrinter(Printer):
     """2 goroutines wait: 7, 9"""
 
     @staticmethod
@@ -63,7 +63,7 @@ class CondPrinter(_Printer):
         return words.wait(c.waiters) + (": " + parked if parked else "")
 
 
-class OncePrinter(_Printer):
+class OncePrinter(Printer):
     """run by goroutine 5, 2 goroutines wait"""
 
     @staticmethod
@@ -72,7 +72,7 @@ class OncePrinter(_Printer):
         return _with_waiters(words.once_state(o), (o.waiters, "goroutine"))
 
 
-class WaitGroupPrinter(_Printer):
+class WaitGroupPrinter(Printer):
     """3 to come, 1 goroutine waits"""
 
     @staticmethod
@@ -81,7 +81,7 @@ class WaitGroupPrinter(_Printer):
         return _with_waiters(words.to_come(wg), (wg.waiters, "goroutine"))
 
 
-class SemaPrinter(_Printer):
+class SemaPrinter(Printer):
     """2 units"""
 
     @staticmethod
