@@ -239,6 +239,14 @@ READS_WHILE_WRITTEN static void put_goid(struct printer *p, uint64_t goid)
 	}
 }
 
+static const char *const chan_owners[] = {
+	[GOS_CHAN_OF_PROGRAM] = "",
+	[GOS_CHAN_OF_AFTER] = "; of gos_after",
+	[GOS_CHAN_OF_TIMER] = "; of a timer",
+	[GOS_CHAN_OF_TICKER] = "; of a ticker",
+	[GOS_CHAN_OF_CONTEXT] = "; of a context",
+};
+
 static void put_chan(struct printer *p, const void *address, bool details)
 {
 	struct gos_chan c;
@@ -258,6 +266,8 @@ static void put_chan(struct printer *p, const void *address, bool details)
 		put_number(p, c.capacity, 10);
 		put(p, " buffered");
 	}
+	if (c.owner < sizeof chan_owners / sizeof *chan_owners)
+		put(p, chan_owners[c.owner]);
 	put(p, "; made at ");
 	put_peeked(p, c.file);
 	put(p, ":");
