@@ -44,7 +44,7 @@ struct rt_panic {
 	uint64_t sp;           /* of the function that panicked: whatever is below belongs to the panic */
 	uint64_t call_cfa;     /* stack pointer at the call of the deferred function that it runs; 0: it runs none */
 	void *value;
-	struct gos_defer_frame resume;        /* gos_goexit only: where it goes on */
+	struct gos_defer_frame resume;        /* gos_goexit: where it goes on; while destructors run: where that goes on */
 	const struct gos_defer_frame *target; /* while destructors run: the frame that is to be continued */
 	uint64_t limit;                       /* likewise: frames beyond this address are left alone */
 	struct rt_panic *unwinding_before;    /* likewise: g->unwinding before */

@@ -512,7 +512,7 @@ GOS_API int gos_close(int fd);
  * longjmp drops its deferred calls; to leave a deferred function by longjmp ends the panic that called it.
  *
  * In C++, and in C with -fexceptions, destructors and cleanups of the functions that a recovered panic leaves run, as with pthread_exit: a
- * catch (...) on the way runs and cannot stop it, a noexcept function on the way ends the program. Declare nothing that has a destructor before
+ * catch (...) on the way runs and cannot stop it, a noexcept function on the way ends the program; a function that raised a signal keeps what it has. Declare nothing that has a destructor before
  * gos_defer_frame. A C++ exception that leaves the function runs its deferred calls; one that leaves a deferred function drops the rest of them.
  */
 #if defined(__GNUC__) && !defined(__clang__)

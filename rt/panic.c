@@ -32,6 +32,7 @@
 /* In the program, if anything there needs it. */
 extern __typeof__(_Unwind_ForcedUnwind) _Unwind_ForcedUnwind __attribute__((weak));
 extern __typeof__(_Unwind_GetCFA) _Unwind_GetCFA __attribute__((weak));
+extern __typeof__(_Unwind_GetIP) _Unwind_GetIP __attribute__((weak));
 
 /* ---- records -------------------------------------------------------------------------------------------------------- */
 
@@ -147,6 +148,44 @@ static _Noreturn void resume(struct rt_panic *p)
 	rt_defer_frame_resume(target);
 }
 
+static _Unwind_Reason_Code stop(int version, _Unwind_Action actions, _Unwind_Exception_Class class, struct _Unwind_Exception *exception,
+                                struct _Unwind_Context *context, void *arg);
+
+/* "Called" by the caller of a function that raised a signal, in whose place it is. */
+static void unwind_rest(void)
+{
+	struct rt_panic *p = rt_tls_m->curg->unwinding;
+	_Unwind_ForcedUnwind(&p->exception, stop, p);
+	resume(p);
+}
+
+/*
+ * Compilers do not know of exceptions that an instruction raises, and C++ ends the program when it meets one there. So the function that
+ * raised a signal is left as it is, and unwinding begins anew with its caller.
+ */
+static _Noreturn void leave_faulting(struct rt_panic *p, const struct rt_fault *fault)
+{
+	struct rt_regs regs;
+	struct rt_cursor cursor;
+	memcpy(regs.value, fault->reg, sizeof regs.value);
+	regs.known = (1U << RT_REG_COUNT) - 1;
+	uint64_t sp = regs.value[RT_REG_RSP], back;
+	struct rt_memory memory = {.lo = sp, .hi = rt_tls_m->curg->stack_hi, .bytes = (const char *)(uintptr_t)sp};
+	rt_cursor_start(&cursor, &regs, true, &memory);
+	if (!rt_cursor_step(&cursor) || (cursor.regs.known & RT_REGS_SAVED) != RT_REGS_SAVED || cursor.regs.value[RT_REG_RSP] > p->limit)
+		resume(p);
+	sp = cursor.regs.value[RT_REG_RSP] - 8;
+	memcpy(&back, (const void *)(uintptr_t)sp, sizeof back);
+	if (back != cursor.regs.value[RT_REG_RIP])
+		resume(p);
+	static const uint8_t saved[] = {RT_REG_RBX, RT_REG_RBP, RT_REG_R12, RT_REG_R13, RT_REG_R14, RT_REG_R15};
+	for (size_t i = 0; i < sizeof saved; i++)
+		p->resume.saved[i] = cursor.regs.value[saved[i]];
+	p->resume.sp = (void *)(uintptr_t)sp;
+	p->resume.pc = (void *)unwind_rest;
+	rt_defer_frame_resume(&p->resume);
+}
+
 /* Looks at each frame before its destructors run. */
 static _Unwind_Reason_Code stop(int version, _Unwind_Action actions, _Unwind_Exception_Class class, struct _Unwind_Exception *exception,
                                 struct _Unwind_Context *context, void *arg)
@@ -157,6 +196,8 @@ static _Unwind_Reason_Code stop(int version, _Unwind_Action actions, _Unwind_Exc
 	(void)exception;
 	if ((actions & _UA_END_OF_STACK) != 0 || _Unwind_GetCFA(context) > p->limit)
 		resume(p);
+	if (_Unwind_GetIP(context) - (uintptr_t)rt_sigpanic < 64) /* whose stack pointer is at what it was given */
+		leave_faulting(p, (const struct rt_fault *)_Unwind_GetCFA(context));
 	return _URC_NO_REASON;
 }
 
@@ -176,7 +217,7 @@ static _Noreturn void continue_at(struct gos_g *gp, struct rt_panic *p, const st
 	p->limit = limit;
 	p->unwinding_before = gp->unwinding;
 	gp->unwinding = p;
-	if (_Unwind_ForcedUnwind != NULL && _Unwind_GetCFA != NULL) {
+	if (_Unwind_ForcedUnwind != NULL && _Unwind_GetCFA != NULL && _Unwind_GetIP != NULL) {
 		p->exception.exception_class = UINT64_C(0x474f535350414e43); /* "GOSSPANC" */
 		p->exception.exception_cleanup = swallowed;
 		_Unwind_ForcedUnwind(&p->exception, stop, p); /* returns when it cannot go on */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# cxx.sh INCLUDE_DIR LIBRARY [SANITIZER] - goal: gossamer.h is a C++ header, too. Method: build cxx.cpp as C++17 and C++20 with each C++ compiler
+# cxx.sh INCLUDE_DIR LIBRARY [SANITIZER] - goal: gossamer.h is a C++ header, too. Method: build cxx.cpp and cxx_panic.cpp as C++17 and C++20 with each C++ compiler
 # that is here, every warning an error; it must run and print nothing. 77 where there is no C++ compiler.
 set -eu
 
@@ -18,11 +18,23 @@ for compiler in g++ clang++; do
 	command -v "$compiler" >/dev/null || continue
 	tried=$((tried + 1))
 	for options in "-std=c++17 -O2" "-std=c++20 -O0"; do
-		# shellcheck disable=SC2086 # words
-		$compiler $options -g -Wall -Wextra -Werror ${sanitizer:+-fsanitize=$sanitizer} -I"$scratch/include" \
-			"$here/cxx.cpp" "$library" -pthread -ldl -o "$scratch/cxx"
-		said=$("$scratch/cxx" 2>&1) || { echo "FAIL: $compiler $options: exit code $?: $said"; exit 1; }
-		[ -z "$said" ] || { echo "FAIL: $compiler $options: printed: $said"; exit 1; }
+		for name in cxx cxx_panic; do
+			# shellcheck disable=SC2086 # words
+			$compiler $options -g -Wall -Wextra -Werror ${sanitizer:+-fsanitize=$sanitizer} -I"$scratch/include" \
+				"$here/$name.cpp" "$library" -pthread -ldl -o "$scratch/$name"
+			# With a sanitizer signals are its own: the program then leaves them alone.
+			said=$("$scratch/$name" ${sanitizer:+without-signals} 2>&1) || { echo "FAIL: $compiler $options: $name: exit code $?: $said"; exit 1; }
+			[ -z "$said" ] || { echo "FAIL: $compiler $options: $name: printed: $said"; exit 1; }
+		done
+		# An exception that nobody catches ends the program by std::terminate, with a report.
+		if said=$(ulimit -c 0; "$scratch/cxx_panic" uncaught 2>&1); then
+			echo "FAIL: $compiler $options: an exception that nobody catches: $said"
+			exit 1
+		fi
+		case $said in
+		*"terminate called"*std::runtime_error*SIGABRT*"goroutine 1 [running]:"*) ;;
+		*) [ -n "$sanitizer" ] || { echo "FAIL: $compiler $options: an exception that nobody catches said: $said"; exit 1; } ;;
+		esac
 		echo "ok: $compiler $options"
 	done
 done
