@@ -48,16 +48,28 @@ RT_INLINE struct rt_deferred *take(struct gos_p *pp)
 	return d;
 }
 
-void rt_deferred_put(struct rt_deferred *d)
+/* False: it is not kept, and somebody has to free it. */
+RT_INLINE bool put(struct gos_p *pp, struct rt_deferred *d)
 {
-	struct gos_p *pp = rt_tls_m->p;
-	if (rt_unlikely(pp == NULL || pp->free_deferred_count >= RT_DEFERRED_CACHE_MAX)) {
-		unmake(d);
-		return;
-	}
+	if (rt_unlikely(pp == NULL || pp->free_deferred_count >= RT_DEFERRED_CACHE_MAX))
+		return false;
 	d->link = pp->free_deferred;
 	pp->free_deferred = d;
 	pp->free_deferred_count++;
+	return true;
+}
+
+void rt_deferred_put(struct rt_deferred *d)
+{
+	if (!put(rt_tls_m->p, d))
+		unmake(d);
+}
+
+/* Word by word, as they were written a moment ago and will be read: a wider load would have to wait until they are in the cache. */
+RT_INLINE void copy(struct gos_go_registers *to, const struct gos_go_registers *from)
+{
+	for (size_t i = 0; i < START_REGISTER_WORDS; i++)
+		((uint64_t *)to)[i] = ((const volatile uint64_t *)from)[i];
 }
 
 RT_NOINLINE void rt_no_goroutine(struct gos_m *mp, void *pc)
@@ -99,11 +111,16 @@ void gos_defer_frame_leave(struct gos_defer_frame *frame)
 			rt_deferred_put(d);
 			continue;
 		}
-		struct gos_go_registers registers = d->registers;
-		void *fn = d->fn;
+		/* The record is given back before the call, which need not return; nobody takes it before rt_call_deferred has read it. */
 		uint64_t cfa;
-		rt_deferred_put(d); /* before the call, which need not return */
-		rt_call_deferred(fn, (const uint64_t *)&registers, &cfa);
+		if (rt_likely(put(rt_tls_m->p, d))) {
+			rt_call_deferred(d->fn, (const uint64_t *)&d->registers, &cfa);
+		} else {
+			struct gos_go_registers registers = d->registers;
+			void *fn = d->fn;
+			unmake(d);
+			rt_call_deferred(fn, (const uint64_t *)&registers, &cfa);
+		}
 	}
 }
 
@@ -119,7 +136,7 @@ void rt_defer(const struct gos_defer_request *request, const struct gos_go_regis
 	d->fn = request->fn;
 	d->pc = pc;
 	d->panic = NULL;
-	d->registers = *registers;
+	copy(&d->registers, registers);
 	/* Mostly the first: else request comes from a function that another defers within, or which was called from a frame that was left. */
 	while (rt_unlikely(*at != NULL && (*at)->frame < d->frame))
 		at = &(*at)->link;
