@@ -24,7 +24,7 @@ START_TEST(a_deferred_function_is_above_who_deferred_or_panicked)
 	gdb_do(&run, "panic", "bt");
 	gdb_do(&run, "panic goroutines", "info goroutines");
 	gdb_do(&run, "goroutine", "goroutine 1 bt");
-	gdb_do(&run, "fails", "frame function fails");
+	gdb_do(&run, "fails", "frame 5");
 	gdb_do(&run, "local", "info locals");
 	gdb_do(&run, "up", "up 2");
 	gdb_do(&run, "local 3", "print local");

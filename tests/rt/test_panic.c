@@ -922,6 +922,78 @@ GOS_TEST(a_negative_wait_group_is_recovered)
 	expect_told("negative wait group counter ");
 }
 
+/* ---- blocking sections ---- */
+
+static NOINLINE int panics_in_section(void)
+{
+	gos_defer_frame(21);
+	gos_defer(rescue);
+	gos_defer(gos_yield); /* needs a goroutine that may wait */
+	gos_blocking_begin();
+	gos_blocking_begin();
+	gos_panic("in a section");
+}
+
+static NOINLINE int recovers_in_section(void)
+{
+	gos_defer_frame(22);
+	gos_defer(rescue);
+	gos_panic("within the section");
+}
+
+static NOINLINE void *deferring_in_section(void *arg)
+{
+	gos_defer_frame(NULL);
+	gos_defer(tell, "deferred");
+	tell(arg);
+	return arg;
+}
+
+static NOINLINE int misuses_section(gos_chan *c)
+{
+	gos_defer_frame(23);
+	gos_defer(rescue);
+	gos_blocking_begin();
+	gos_chan_send(c, &c);
+	return 0;
+}
+
+GOS_TEST(a_panic_ends_the_blocking_section_that_it_leaves)
+{
+	for (int i = 0; i < 50; i++) {
+		expect_eq(panics_in_section(), 21);
+		expect_told("in a section ");
+	}
+	gos_yield();
+}
+
+GOS_TEST(a_function_that_recovers_within_a_blocking_section_stays_there)
+{
+	gos_blocking_begin();
+	gos_blocking_begin();
+	expect_eq(recovers_in_section(), 22);
+	gos_blocking_end();
+	expect_eq(recovers_in_section(), 22);
+	gos_blocking_end();
+	expect_told("within the section within the section ");
+	gos_yield();
+}
+
+GOS_TEST(functions_called_in_a_blocking_section_may_defer)
+{
+	expect(gos_blocking(deferring_in_section, "body") != NULL);
+	expect_told("body deferred ");
+}
+
+GOS_TEST(misuse_in_a_blocking_section_is_recovered)
+{
+	gos_chan *c = gos_chan_make(gos_chan *, 1);
+	expect_eq(misuses_section(c), 23);
+	expect(strncmp(told, "a function that may wait was called between", 40) == 0);
+	expect_eq(gos_chan_len(c), 0);
+	gos_chan_free(c);
+}
+
 /* ---- longjmp ---- */
 
 static jmp_buf out;
@@ -1124,6 +1196,7 @@ static void die_in_goexit(void)
 	goexit_panics();
 }
 
+#if !SANITIZED
 static void die_by_nil(void)
 {
 	gos_defer_frame();
@@ -1184,6 +1257,8 @@ static void die_by_overflow(void)
 	char c = 0;
 	eats_stack(&c);
 }
+
+#endif
 
 static void die_by_unlock(void)
 {
