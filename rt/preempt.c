@@ -15,7 +15,9 @@ static struct gos_m *give_way(struct gos_m *mp, void *pc)
 	rt_lock_check_none();
 	rt_store_relaxed(&mp->go_on, 1u);
 	rt_count(&mp->p->preempts);
-	return rt_yield_to(mp, NULL, pc); /* the long road: who has waited longest may be anywhere */
+	/* The long road, and a look around: who has waited longest may be anywhere, and where all are made to give way nobody counts ticks down. */
+	mp->p->ticks_left = 0;
+	return rt_yield_to(mp, NULL, pc);
 }
 
 RT_NOINLINE struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc)

@@ -2,6 +2,8 @@
 /*
  * test_preempt.c - a goroutine that computes without end lets others run: at checkpoints, at calls of the runtime, and at the points that a compiler puts into it.
  */
+#include <unistd.h>
+
 #include "gos_test.h"
 
 #define MS 1000000
@@ -107,4 +109,41 @@ GOS_TEST(functions_compiled_with_the_option_let_others_run)
 	for (int i = 0; i < 9; i++)
 		go(hog_in_recursion);
 	get_turns();
+}
+
+/* ---- whose turn it is ---- */
+
+static void hog_that_only_computes(void)
+{
+	while (!stop) {
+		count = count + 1;
+		gos_checkpoint();
+	}
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+static void block_and_come_back(void)
+{
+	for (int i = 0; i < 10; i++) {
+		gos_blocking_begin();
+		usleep(3000); /* long enough for its P to be given away */
+		gos_blocking_end();
+		gos_blocking(nothing, NULL);
+	}
+	stop = 1;
+}
+
+/* It stands in the global queue, while all Ps have goroutines in their own that only ever stop because they are told to. */
+GOS_TEST(who_comes_back_from_a_blocking_section_gets_a_turn_among_hogs)
+{
+	for (int i = 0; i < 17; i++)
+		go(hog_that_only_computes);
+	go(block_and_come_back);
+	while (!stop) /* not a wait: this one is a hog too */
+		gos_checkpoint();
+	gos_test_until_num(1);
 }
