@@ -777,6 +777,18 @@ static void *panic_in_call(void *arg)
 	return arg;
 }
 
+SIGNALLED static void *abort_in_call(void *arg)
+{
+	if (arg == NULL)
+		abort();
+	return arg;
+}
+
+SIGNALLED static void die_by_abort_in_call(void)
+{
+	gos_blocking(abort_in_call, NULL);
+}
+
 static void die_in_call(void)
 {
 	gos_blocking(panic_in_call, NULL);
@@ -962,7 +974,7 @@ static const struct gos_death deaths[] = {
 	{"in_call",
 	 die_in_call,
 	 2,
-	 {"panic: a function that may wait was called between gos_blocking_begin and gos_blocking_end\n\ngoroutine 1 [syscall]:\ngos_sleep(...)\n\t",
+	 {"panic: a function that may wait was called between gos_blocking_begin and gos_blocking_end\n\ngoroutine 1 [running]:\ngos_sleep(...)\n\t",
 	  "panic_in_call(...)\n\t", "gos_blocking(...)\n\t", "die_in_call(...)\n\t"}},
 	{"quit",
 	 quit_oneself,
@@ -994,6 +1006,10 @@ static const struct gos_death deaths[] = {
 	 die_by_abort,
 	 -SIGABRT,
 	 {"[signal SIGABRT: abort code=", "goroutine 1 [running]:\n", "abort(...)\n\t", "die_by_abort(...)\n\t"}},
+	{"abort_in_call",
+	 die_by_abort_in_call,
+	 -SIGABRT,
+	 {"[signal SIGABRT: abort code=", "goroutine 1 [syscall]:\n", "abort(...)\n\t", "abort_in_call(...)\n\t", "gos_blocking(...)\n\t"}},
 	{"locked",
 	 die_locked,
 	 -SIGSEGV,
