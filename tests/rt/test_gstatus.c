@@ -11,8 +11,8 @@ static const bool legal[STATES][STATES] = {
 	/*              IDLE   RUNNABLE RUNNING SYSCALL WAITING DEAD */
 	/* IDLE     */ {false, true,    false,  false,  false,  false},
 	/* RUNNABLE */ {false, false,   true,   false,  false,  false},
-	/* RUNNING  */ {false, true,    false,  false,  true,   true},
-	/* SYSCALL  */ {false, false,   false,  false,  false,  false}, /* nothing of it yet */
+	/* RUNNING  */ {false, true,    false,  true,   true,   true},
+	/* SYSCALL  */ {false, true,    true,   false,  false,  false},
 	/* WAITING  */ {false, true,    false,  false,  false,  false},
 	/* DEAD     */ {false, true,    false,  false,  false,  false},
 };
