@@ -17,7 +17,24 @@
 #define rt_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define rt_exchange(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
 #define rt_add_fetch(p, v) __atomic_add_fetch((p), (v), __ATOMIC_SEQ_CST)
+
+/*
+ * Fences, where an algorithm orders what it stores before what it loads, or plain memory before a word that tells of it.
+ *
+ * ThreadSanitizer knows no fences: to its model nothing here may rely on one for an order of plain accesses, and nothing does (each pair of functions
+ * has a release and an acquire of its own). There an operation on a word that nobody looks at is the fence: its runtime makes that a full barrier
+ * of the processor. It is relaxed, and the thread's own: anything else would seem to order all threads, and hide the program's races.
+ */
+#if defined(RT_TSAN)
+extern __thread uint32_t rt_fence_word; /* sanitizer.c */
+#define rt_fence() ((void)__atomic_fetch_add(&rt_fence_word, 1, __ATOMIC_RELAXED))
+#define rt_fence_acquire() rt_fence()
+#define rt_fence_release() rt_fence()
+#else
 #define rt_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define rt_fence_acquire() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define rt_fence_release() __atomic_thread_fence(__ATOMIC_RELEASE)
+#endif
 
 /* One more, in a counter that one thread at a time writes and any may read: no locked instruction. */
 #define rt_count(p) rt_store_relaxed((p), rt_load_relaxed(p) + 1)

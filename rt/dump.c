@@ -592,7 +592,7 @@ READS_WHILE_WRITTEN static enum found look_at(struct printer *p, struct gos_g *g
 			if (!copy_room(p, size))
 				return FOUND_SILENT;
 			size_t copied = rt_peek(p->copy, sp, size);
-			__atomic_thread_fence(__ATOMIC_ACQUIRE);
+			rt_fence_acquire();
 			if (rt_load_relaxed(&gp->seq) != seq || rt_load_relaxed(&gp->goid) != p->g.goid ||
 			    rt_load_relaxed(&gp->status) != status)
 				continue;

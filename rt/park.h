@@ -26,7 +26,7 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 	struct gos_g *gp = mp->curg;
 
 	rt_count(&mp->p->parks);
-	gp->reason = (uint8_t)reason;
+	rt_store_relaxed(&gp->reason, (uint8_t)reason);
 	gp->wait_obj = object;
 	gp->wait_pc = pc;
 	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
@@ -57,9 +57,11 @@ RT_INLINE void rt_ready(struct gos_m *mp, struct gos_g *gp)
 /* Commit: gp, which is whole now, goes to the back of its P's line. arg is the M that left it; it has not changed, since commits do not park. */
 void rt_yield_commit(struct gos_g *gp, void *arg);
 
-/* RUNNING -> RUNNABLE: the current goroutine of mp goes where `commit` puts it, and `next` runs; where that is NULL, g0 looks around. Returns the M that
- * it is on when its turn has come. pc is where the user's code stands. */
-RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, void (*commit)(struct gos_g *, void *), void *pc)
+/*
+ * RUNNING -> RUNNABLE: the current goroutine of mp goes to the back of its line, and `next` runs, which is what rt_next gave; where that is NULL, g0
+ * looks around, and finds what is in this P's queues before it. Returns the M it is on when its turn has come. pc is where the user's code stands.
+ */
+RT_INLINE struct gos_m *rt_yield_to(struct gos_m *mp, struct gos_g *next, void *pc)
 {
 	struct gos_g *gp = mp->curg;
 
@@ -67,15 +69,9 @@ RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, void (
 	gp->wait_pc = pc;
 	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 	rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
-	mp->commit = commit;
+	mp->commit = rt_yield_commit;
 	mp->commit_arg = mp;
 	return rt_switch_to(mp, gp, next);
-}
-
-/* The same to the back of its P's line. `next` is what rt_next gave; where that is NULL, g0 finds what is in this P's queues before it. */
-RT_INLINE struct gos_m *rt_yield_to(struct gos_m *mp, struct gos_g *next, void *pc)
-{
-	return rt_give_way(mp, next, rt_yield_commit, pc);
 }
 
 #endif

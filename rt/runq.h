@@ -42,7 +42,7 @@ RT_INLINE struct gos_g *rt_ring_take_head(struct gos_runq *q)
 {
 	for (;;) {
 		uint32_t head = rt_load_acquire(&q->head);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* pairs with the exchange in rt_ring_take_tail */
+		rt_fence(); /* pairs with the exchange in rt_ring_take_tail */
 		uint32_t tail = rt_load_acquire(&q->tail);
 		if ((int32_t)(tail - head) <= 0)
 			return NULL;

@@ -91,7 +91,7 @@ RT_INLINE void rt_execute(struct gos_m *mp, struct gos_g *gp)
 	rt_store_relaxed(&mp->curg, gp);
 	rt_count(&mp->p->tick);
 	rt_store_relaxed(&gp->seq, gp->seq + 1); /* odd: who copies its stack from outside has to try again */
-	__atomic_thread_fence(__ATOMIC_RELEASE);  /* before anything is written to the stack */
+	rt_fence_release(); /* before anything is written to the stack */
 }
 
 /* Makes mp, which is about to leave `from`, the M of `next`, or of g0 when that is NULL or locked to another M. Returns whose stack to switch to. */

@@ -10,6 +10,10 @@
 #include "atomic.h"
 #include "throw.h"
 
+#if defined(RT_ASAN)
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #define DIRECTORY_SLOTS 65536
 
 void *rt_map(size_t size, const char *what)
@@ -17,6 +21,9 @@ void *rt_map(size_t size, const char *what)
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		rt_fatal_exhausted(what, errno);
+#if defined(RT_ASAN)
+	__lsan_register_root_region(p, size); /* LeakSanitizer knows of no other mappings than malloc's */
+#endif
 	return p;
 }
 

@@ -132,6 +132,9 @@ RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *r
 {
 	struct gos_g *gp = take_g(pp, options != NULL ? options->stack_size : 0);
 
+	if (rt_unlikely(pp->goid_next == pp->goid_end))
+		goid_refill(pp);
+	rt_store_relaxed(&gp->goid, pp->goid_next++);
 	rt_sanitizer_birth(gp);
 	uint64_t *frame = (uint64_t *)gp->stack_hi - START_WORDS;
 	memset(frame, 0, START_WORD_RETURN * sizeof *frame);
@@ -140,11 +143,8 @@ RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *r
 	memcpy(&frame[START_WORD_INTEGER], registers, START_REGISTER_WORDS * sizeof *frame);
 	gp->sched.sp = (uint64_t)frame;
 
-	if (rt_unlikely(pp->goid_next == pp->goid_end))
-		goid_refill(pp);
-	gp->goid = pp->goid_next++;
 	gp->dbgmask = 0;
-	gp->reason = GOS_REASON_NONE;
+	rt_store_relaxed(&gp->reason, (uint8_t)GOS_REASON_NONE);
 	gp->wait_pc = NULL;
 	gp->wait_obj = NULL;
 	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
@@ -164,6 +164,7 @@ RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *r
 
 void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_options *options)
 {
+	rt_sanitizer_called_from(pc);
 	struct gos_m *mp = rt_m_of_goroutine();
 	struct gos_g *creator = mp->curg != NULL ? mp->curg : &mp->g0;
 	struct gos_g *gp = give_birth(mp->p, fn, registers, creator->goid, pc, options);
@@ -171,6 +172,7 @@ void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_op
 	/* From here the goroutine may run and end: do not touch it. */
 	rt_runq_put(mp->p, gp);
 	rt_wake_hint();
+	rt_sanitizer_returns();
 }
 
 void rt_go_for(uint64_t creator, void *pc, void (*fn)(void *arg), void *arg)

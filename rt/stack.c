@@ -32,6 +32,7 @@
 #define COLOURS 32
 #define CLASS_COUNT 40 /* log2 of the size */
 #define VALGRIND_GUARDS 4096 /* it ends a program that has more than 30,000 mappings */
+#define ASAN_GUARDS 1024     /* LeakSanitizer reads the list of mappings once for each that it looks into; poison guards the others */
 
 static struct rt_lock lock;
 static char *arena;             /* its first slot */
@@ -75,6 +76,11 @@ static void arena_new(bool soft)
 /* Guards of the kind that costs no mapping, on n pages; how many it made. The kernel takes a vector of them at half the price. */
 static uint32_t guard_soft(char **pages, uint32_t n)
 {
+#if defined(RT_ASAN) /* LeakSanitizer would read such a guard, and die; poison is one */
+	for (uint32_t i = 0; i < n; i++)
+		rt_sanitizer_close(pages[i], RT_GUARD_SIZE);
+	return n;
+#endif
 	if (rt_load_relaxed(&no_soft_guards))
 		return 0;
 	struct iovec v[RT_STACK_BATCH];
@@ -101,6 +107,10 @@ static bool guard_hard(char *page)
 		return false;
 	if (RT_ON_VALGRIND && rt_load_relaxed(&gos_runtime.hard_guards) >= VALGRIND_GUARDS)
 		return false;
+#if defined(RT_ASAN)
+	if (rt_load_relaxed(&gos_runtime.hard_guards) >= ASAN_GUARDS)
+		return guard_soft(&page, 1) == 1;
+#endif
 	if (mprotect(page, RT_GUARD_SIZE, PROT_NONE) != 0) {
 		rt_store_relaxed(&no_hard_guards, true); /* ENOMEM: vm.max_map_count */
 		return false;
@@ -189,6 +199,7 @@ void rt_stack_free(struct gos_g *gp)
 	if (size > RT_STACK_DEFAULT)
 		madvise(low, size - RT_GUARD_SIZE, MADV_DONTNEED); /* all but the page that the record below is in */
 	struct free_stack *f = (struct free_stack *)(low + size - sizeof *f);
+	rt_sanitizer_open(f, sizeof *f);
 	f->low = low - RT_GUARD_SIZE;
 	rt_lock(&lock, RT_RANK_STACK);
 	f->next = free_stacks[gp->stack_class];

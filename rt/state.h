@@ -99,10 +99,10 @@ struct gos_g {
 	uint64_t seq;      /* written by the owning M only */
 	uint32_t status;   /* enum gos_state */
 	uint8_t dbgmask;   /* enum gos_event bits that a debugger asked for on this G. Written by debuggers and rt_go */
-	uint8_t reason;    /* enum gos_reason; meaningful while WAITING */
+	uint8_t reason;    /* enum gos_reason; meaningful while WAITING. Sync: atomic, for who looks on */
 	uint8_t stack_class; /* stack.h: which free list the stack goes to */
 	uint8_t flags;       /* enum rt_g_flag: what a switch and the end of a life must know, so that the other lines of the G stay cold */
-	uint64_t goid;
+	uint64_t goid;         /* Sync: atomic, for who looks on */
 	struct gos_m *m;       /* the M that runs it; NULL else */
 	struct gos_g *link;    /* next in the one list that it is on */
 	uint64_t stack_lo;     /* lowest usable byte */

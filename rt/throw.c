@@ -114,6 +114,23 @@ _Noreturn void rt_fatal_threads(unsigned limit)
 	rt_dying_end();
 }
 
+_Noreturn void rt_fatal_fibers(unsigned limit)
+{
+	struct rt_report *report = rt_dying_begin();
+	rt_regs_here(&report->regs);
+	who(report);
+	how_much(report);
+	report->show_others = rt_crash_level() >= RT_LEVEL_ALL; /* thousands of them are what is wrong */
+	char digits[12];
+	snprintf(digits, sizeof digits, "%u", limit);
+	rt_report_add(report, "gossamer: fatal error: ThreadSanitizer follows at most ");
+	rt_report_add(report, digits);
+	rt_report_add(report, " goroutines that live at the same time\n"
+	                      "Let this build of the program make fewer; AddressSanitizer and valgrind have no such limit.\n\n");
+	rt_dying_print(report);
+	rt_dying_end();
+}
+
 _Noreturn void rt_report_deadlock(void)
 {
 	struct rt_report *report = rt_dying_begin();

@@ -42,6 +42,9 @@ struct rt_report;
 struct rt_report *rt_report_begin(const struct rt_regs *regs);
 void rt_report_add(struct rt_report *report, const char *text);
 
+/* "gossamer: fatal error: ThreadSanitizer follows at most LIMIT goroutines": one more was begun. Holding no lock. */
+_Noreturn void rt_fatal_fibers(unsigned limit) __attribute__((cold));
+
 /* Costs nothing at GOS_CHECK=0. The condition must have no effect of its own. */
 #if GOS_CHECK >= 1
 #define RT_THROW_TEXT_(x) #x

@@ -356,7 +356,7 @@ static void pass_on(gos_chan *in, gos_chan *out)
 
 GOS_TEST(chan_values_go_through_10000_goroutines_in_order)
 {
-	enum { LENGTH = 10000, VALUES = 20 };
+	enum { LENGTH = GOS_TEST_MANY(10000), VALUES = 20 };
 	gos_chan *first = gos_chan_make(int64_t, 0), *last = first;
 	for (int i = 0; i < LENGTH; i++) {
 		gos_chan *next = gos_chan_make(int64_t, 0);

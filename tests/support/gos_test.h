@@ -127,20 +127,40 @@ static inline uint64_t gos_test_random(uint64_t *state) /* splitmix64 */
 	return z ^ (z >> 31);
 }
 
+/* What sanitizers this program is built with: gcc and clang say it in different ways. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define GOS_TEST_TSAN 1
+#endif
+#if __has_feature(address_sanitizer)
+#define GOS_TEST_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define GOS_TEST_TSAN 1
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define GOS_TEST_ASAN 1
+#endif
+
 /* Runs slower than a plain build by this factor, roughly: sanitizers, and the runtime that takes its time. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(GOS_TEST_TSAN) || defined(GOS_TEST_ASAN)
 #define GOS_TEST_SLOW 8
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define GOS_TEST_SLOW 8
-#endif
-#endif
-#ifndef GOS_TEST_SLOW
-#ifdef GOS_TEST_JITTER
+#define GOS_TEST_SHADOW 1 /* each page of the program's memory costs more than itself */
+#elif defined(GOS_TEST_JITTER)
 #define GOS_TEST_SLOW 4
 #else
 #define GOS_TEST_SLOW 1
 #endif
+#ifndef GOS_TEST_SHADOW
+#define GOS_TEST_SHADOW 0
+#endif
+
+/* n goroutines that live at the same time, or as many as ThreadSanitizer can follow beside the test's others. A constant. */
+#ifdef GOS_TEST_TSAN
+#define GOS_TEST_MANY(n) ((n) < 7000 ? (n) : 7000)
+#else
+#define GOS_TEST_MANY(n) (n)
 #endif
 
 #endif
