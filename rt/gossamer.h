@@ -88,7 +88,7 @@ GOS_API size_t gos_num_goroutines(void);
 
 /*
  * Sets how many goroutines may run at once when n > 0 (at most 1024; more is cut to that), and returns what it was before.
- * A lower number takes hold as each goroutine above it next calls something of this header, or stops.
+ * A lower number takes hold as the workers above it next come to choose a goroutine.
  *
  * Blocks: no.  Panics: no.  Owns: nothing.
  */
@@ -543,7 +543,7 @@ GOS_API GOS_NORETURN void gos_panic_value(void *value, const char *format, ...) 
  * as the very last thing counts as itself where the compiler makes a jump of the call.)
  *
  * A SIGSEGV or SIGBUS at an address below 4096 and a SIGFPE are panics where the goroutine has a deferred call and the program's own code was at fault,
- * and not libc's: strlen(NULL) ends the program by the signal, as does a fault where no call is deferred; one that nobody recovers ends it with code 2. Not in programs that are linked statically with libc, and not where another handler is installed.
+ * and not libc's: strlen(NULL) ends the program. Not in programs that are linked statically with libc, and not where another handler is installed.
  *
  * Blocks: no.  Panics: no.  Owns: nothing.
  */

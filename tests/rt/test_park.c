@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gos_test.h"
+#include "state.h"
 
 static int stop;
 
@@ -32,7 +33,9 @@ GOS_TEST(yield_is_fair_on_one_p)
 	static int64_t turns[N];
 	gos_waitgroup wg = {0};
 	gos_procs(1);
-	gos_sleep(50 * GOS_MS); /* workers of the other Ps may be searching still, and would run one for up to 61 turns */
+	for (uint32_t i = 1; i < gos_runtime.pcount; i++) /* workers of the other Ps may be searching still, and would run one for up to 61 turns */
+		while (rt_load_relaxed(&gos_runtime.ps[i]->status) != GOS_P_RETIRED)
+			gos_sleep(GOS_MS);
 	gos_waitgroup_add(&wg, N);
 	for (int i = 0; i < N; i++)
 		go(count_turns, &turns[i], &wg);

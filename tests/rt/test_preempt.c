@@ -8,14 +8,25 @@
 
 #define MS 1000000
 
-static volatile int stop, started;
-static volatile uint64_t count;
+static int stop, started;
+static uint64_t count;
+
+/* One instruction each, and no call into anything. */
+static inline __attribute__((always_inline)) int is_set(const int *flag)
+{
+	return __atomic_load_n(flag, __ATOMIC_RELAXED);
+}
+
+static inline __attribute__((always_inline)) void count_up(uint64_t *n)
+{
+	__atomic_store_n(n, __atomic_load_n(n, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+}
 
 static void hog_with_checkpoints(void)
 {
 	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
-	while (!stop) {
-		count = count + 1;
+	while (!is_set(&stop)) {
+		count_up(&count);
 		gos_checkpoint();
 	}
 }
@@ -23,9 +34,9 @@ static void hog_with_checkpoints(void)
 static void hog_of_a_mutex(gos_mutex *m)
 {
 	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
-	while (!stop) {
+	while (!is_set(&stop)) {
 		gos_mutex_lock(m);
-		count = count + 1;
+		count_up(&count);
 		gos_mutex_unlock(m);
 	}
 }
@@ -33,7 +44,7 @@ static void hog_of_a_mutex(gos_mutex *m)
 static void hog_of_a_channel(gos_chan *c)
 {
 	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
-	for (int v = 0; !stop; v++) {
+	for (int v = 0; !is_set(&stop); v++) {
 		gos_chan_send(c, &v);
 		gos_chan_recv(c, &v);
 	}
@@ -42,7 +53,7 @@ static void hog_of_a_channel(gos_chan *c)
 static void hog_that_spawns_nobody(void)
 {
 	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
-	while (!stop)
+	while (!is_set(&stop))
 		gos_waitgroup_done(&(gos_waitgroup){.state = UINT64_C(2) << 32});
 }
 
@@ -51,9 +62,9 @@ static void get_turns(void)
 {
 	for (int i = 0; i < 20; i++)
 		gos_sleep(MS);
-	while (started < 9)
+	while (__atomic_load_n(&started, __ATOMIC_RELAXED) < 9)
 		gos_sleep(MS);
-	stop = 1;
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	gos_test_until_num(1);
 }
 
@@ -87,8 +98,8 @@ GOS_TEST(any_call_of_the_runtime_lets_others_run)
 }
 
 /* preempted.c, compiled with the option */
-void preempted_loop(volatile int *stop, volatile int *started);
-int preempted_recursion(volatile int *stop, int depth);
+void preempted_loop(int *stop, int *started);
+int preempted_recursion(int *stop, int depth);
 
 static void hog_in_recursion(void)
 {
@@ -115,8 +126,8 @@ GOS_TEST(functions_compiled_with_the_option_let_others_run)
 
 static void hog_that_only_computes(void)
 {
-	while (!stop) {
-		count = count + 1;
+	while (!is_set(&stop)) {
+		count_up(&count);
 		gos_checkpoint();
 	}
 }
@@ -134,7 +145,7 @@ static void block_and_come_back(void)
 		gos_blocking_end();
 		gos_blocking(nothing, NULL);
 	}
-	stop = 1;
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 }
 
 /* It stands in the global queue, while all Ps have goroutines in their own that only ever stop because they are told to. */
@@ -143,7 +154,7 @@ GOS_TEST(who_comes_back_from_a_blocking_section_gets_a_turn_among_hogs)
 	for (int i = 0; i < 17; i++)
 		go(hog_that_only_computes);
 	go(block_and_come_back);
-	while (!stop) /* not a wait: this one is a hog too */
+	while (!is_set(&stop)) /* not a wait: this one is a hog too */
 		gos_checkpoint();
 	gos_test_until_num(1);
 }

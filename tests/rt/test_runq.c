@@ -9,18 +9,16 @@
 #include "gos_test.h"
 #include "machine.h"
 #include "runq.h"
+#include "slab.h"
 
 static struct gos_p *p_new(void)
 {
-	struct gos_p *pp = aligned_alloc(RT_CACHE_LINE, sizeof *pp);
-	memset(pp, 0, sizeof *pp);
-	return pp;
+	return rt_map(sizeof(struct gos_p), "a P");
 }
 
 static struct gos_g *gs_new(size_t n)
 {
-	struct gos_g *gs = aligned_alloc(RT_CACHE_LINE, n * sizeof *gs);
-	memset(gs, 0, n * sizeof *gs);
+	struct gos_g *gs = rt_map(n * sizeof *gs, "goroutines");
 	for (size_t i = 0; i < n; i++)
 		gs[i].goid = i;
 	return gs;

@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "gos_test.h"
+#include "slab.h"
 #include "timers.h"
 
 enum { N = 3000 };
 
 static struct gos_p *p_new(void)
 {
-	struct gos_p *pp = aligned_alloc(RT_CACHE_LINE, sizeof *pp);
-	memset(pp, 0, sizeof *pp);
+	struct gos_p *pp = rt_map(sizeof *pp, "a P");
 	rt_timers_init(pp);
 	return pp;
 }
@@ -135,8 +135,7 @@ static struct gos_g *give(void *arg)
 PLAIN_TEST(timers_return_their_goroutines_oldest_first)
 {
 	struct gos_p *pp = p_new();
-	struct gos_g *gs = aligned_alloc(RT_CACHE_LINE, 10 * sizeof *gs);
-	memset(gs, 0, 10 * sizeof *gs);
+	struct gos_g *gs = rt_map(10 * sizeof *gs, "goroutines");
 	struct rt_timer t[10];
 	for (int i = 0; i < 10; i++) {
 		t[i] = (struct rt_timer){.when = 100 - i * 10, .fn = give, .arg = &gs[i]};
@@ -157,10 +156,9 @@ PLAIN_TEST(timers_and_sleepers_in_one_heap)
 {
 	enum { G = 400 };
 	struct gos_p *pp = p_new(), *other = p_new();
-	struct gos_g *gs = aligned_alloc(RT_CACHE_LINE, G * sizeof *gs);
+	struct gos_g *gs = rt_map(G * sizeof *gs, "goroutines");
 	static struct rt_timer t[G];
 	bool woken[G] = {false};
-	memset(gs, 0, G * sizeof *gs);
 	uint64_t random = gos_test_seed();
 	for (int i = 0; i < G; i++) {
 		gs[i].goid = gos_test_random(&random) % 500; /* its time */
