@@ -129,11 +129,11 @@ RT_NOINLINE void rt_wake(void)
 	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
 	struct gos_p *pp = rt_p_take_idle();
 	struct gos_m *mp = pp != NULL ? m_take(&fresh) : NULL;
-	rt_unlock(&rt_sched.lock);
-	if (mp == NULL) {
+	if (mp == NULL) /* before the lock is released: a worker that gives up its P after this looks for what was kept from waking one by our count */
 		rt_add_fetch(&rt_sched.spinning, (uint32_t)-1);
+	rt_unlock(&rt_sched.lock);
+	if (mp == NULL)
 		return;
-	}
 	rt_store_relaxed(&mp->spinning, 1u);
 	m_give(mp, pp, fresh);
 }
