@@ -149,10 +149,15 @@ void rt_p_handoff(struct gos_p *pp)
 	if (mp == NULL)
 		rt_p_put_idle(pp);
 	rt_unlock(&rt_sched.lock);
-	if (mp != NULL)
+	if (mp != NULL) {
 		m_give(mp, pp, fresh);
-	else
-		rt_check_dead();
+		return;
+	}
+	/* Who waits in the netpoller waits for what is gone: a timer that was stopped. As in protocol "find", step 6 */
+	rt_fence();
+	if (rt_load_relaxed(&rt_sched.polling))
+		rt_netpoll_break();
+	rt_check_dead();
 }
 
 void rt_check_dead(void)

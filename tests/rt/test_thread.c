@@ -199,6 +199,16 @@ static void die_deadlock_of_locked_goroutines(void)
 	wait_locked_for_ever(c);
 }
 
+/* Another worker waits for the timer. When that has been stopped nothing can happen any more, and it is told so. */
+static void die_deadlock_after_a_timer(void)
+{
+	gos_timer *t = gos_timer_start(3600 * GOS_S, NULL, NULL);
+	gos_lock_thread();
+	gos_sleep(50 * MS); /* our P goes to a worker that finds nothing to do but to wait for this */
+	expect(gos_timer_stop(t));
+	wait_locked_for_ever(gos_chan_make(int, 0));
+}
+
 static void die_unlock_alone(void)
 {
 	gos_unlock_thread();
@@ -206,6 +216,7 @@ static void die_unlock_alone(void)
 
 static const struct gos_death deaths[] = {
 	{"deadlock", die_deadlock_of_locked_goroutines, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [chan receive", "wait_locked_for_ever"}},
+	{"deadlock_after_a_timer", die_deadlock_after_a_timer, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [chan receive", "wait_locked_for_ever"}},
 	{"unlock_alone", die_unlock_alone, 2, {"panic: gos_unlock_thread without gos_lock_thread", "goroutine 1 ["}},
 };
 GOS_DEATHS(deaths)
