@@ -36,7 +36,7 @@ RT_NOINLINE void rt_entersyscall(void *pc)
 	mp->calls = 1;
 	mp->call_p = rt_p_release(mp);
 	rt_store_relaxed(&pp->calls, pp->calls + 1);
-	rt_exchange(&pp->status, (uint32_t)GOS_P_SYSCALL); /* from here it may be taken. Pairs with sysmon's last look before it sleeps long */
+	rt_exchange(&pp->status, (uint32_t)GOS_P_SYSCALL); /* from here it may be taken */
 	if (rt_unlikely(rt_load_relaxed(&rt_sched.sysmon_away) != RT_SYSMON_NEAR))
 		rt_note_wake(&rt_sched.sysmon_note);
 }

@@ -164,9 +164,13 @@ static void wait(int64_t idle_ns, bool may_go)
 		away = RT_SYSMON_GONE;
 	if (away != RT_SYSMON_NEAR) {
 		rt_note_clear(&rt_sched.sysmon_note);
-		rt_store_relaxed(&rt_sched.sysmon_away, (uint32_t)away);
-		rt_fence(); /* pairs with rt_entersyscall, and with the lock under which a P leaves the idle list */
-		if (rt_load_relaxed(&rt_sched.idle_p_count) == rt_load_relaxed(&rt_sched.nprocs))
+		/* Under the lock under which Ps leave the idle list: who takes one off later sees that sysmon is away. A fence here would not do, since they have none. */
+		rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+		bool idle = rt_sched.idle_p_count == rt_sched.nprocs;
+		if (idle)
+			rt_store_relaxed(&rt_sched.sysmon_away, (uint32_t)away);
+		rt_unlock(&rt_sched.lock);
+		if (idle)
 			rt_note_sleep(&rt_sched.sysmon_note, away == RT_SYSMON_GONE ? -1 : sleep_ns);
 		rt_store_relaxed(&rt_sched.sysmon_away, (uint32_t)RT_SYSMON_NEAR);
 		return;
