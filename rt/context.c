@@ -243,10 +243,14 @@ static struct gos_context *make(struct gos_context *parent, int64_t at, const vo
 	ctx->line = line;
 	ref(parent);
 	rt_store_relaxed(&ctx->magic, LIVE);
-	rt_store_release(&ctx->refs, 1u);
 
-	if (parent != &background) {
+	/* A timer of who had this record before may be on its way, and end this context as soon as refs allows it, when its time is over. So that comes with
+	 * entering the list, which who ends it leaves. */
+	if (parent == &background) {
+		rt_store_release(&ctx->refs, 1u);
+	} else {
 		rt_lock(&parent->lock, RT_RANK_OWNER);
+		rt_store_release(&ctx->refs, 1u);
 		err = parent->err;
 		if (err == 0) {
 			ctx->next = parent->children;
