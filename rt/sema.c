@@ -31,7 +31,7 @@ static struct root *root_of(const uint32_t *addr)
 bool rt_sema_try_acquire(uint32_t *addr)
 {
 	for (;;) {
-		uint32_t v = rt_load_relaxed(addr);
+		uint32_t v = rt_load_seq_cst(addr); /* the last look of rt_sema_acquire: pairs with rt_sema_release */
 		if (v == 0)
 			return false;
 		if (rt_cas(addr, v, v - 1))
