@@ -225,6 +225,7 @@ static int do_select(struct gos_case *cases, int n, bool block, void *pc)
 			rt_fatal_exhausted("a select's order", ENOMEM);
 		o.poll = o.memory;
 		o.lock = o.poll + n;
+		mp = rt_tls_m; /* malloc may be the program's own, and give way */
 	}
 	make_order(mp->p, cases, n, &o);
 

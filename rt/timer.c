@@ -149,8 +149,9 @@ static void check(const struct gos_timer *t, const char *function, const char *w
 
 static struct gos_timer *start(int64_t ns, int64_t period, void (*fn)(void *), void *arg, enum gos_chan_owner owner, const char *file, int line, void *pc)
 {
-	struct gos_m *mp = rt_m_of_goroutine();
+	rt_m_of_goroutine();
 	struct gos_chan *c = fn == NULL ? gos_chan_make_at(sizeof(int64_t), 1, "int64_t", file, line) : NULL;
+	struct gos_m *mp = rt_tls_m; /* not before: malloc may be the program's own, and give way */
 
 	rt_lock(&slab_lock, RT_RANK_SLAB);
 	struct gos_timer *t = free_timers;
