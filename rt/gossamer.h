@@ -444,7 +444,9 @@ GOS_API int gos_set_deadline(int fd, int directions, int64_t at_ns);
  * where it is. Any number may wait. The directions that are ready; or -ETIMEDOUT after timeout_ns when that is positive; or -errno. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
 GOS_API int gos_wait_fd(int fd, int directions, int64_t timeout_ns);
 
-/* As accept(2): a new descriptor, or -errno. address and length may be NULL. Blocks: the goroutine.  Panics: no.  Owns: the caller gets the descriptor. */
+/* As accept(2): a new descriptor, or -errno; on TCP without Nagle's delay, as in Go. address and length may be NULL. To end a goroutine that accepts in a
+ * loop set a deadline that is past and have it close the descriptor itself: closed by another, the number may be another file's when it comes back.
+ * Blocks: the goroutine.  Panics: no.  Owns: the caller gets the descriptor. */
 GOS_API int gos_accept(int fd, struct sockaddr *address, socklen_t *length);
 
 /* As connect(2): 0 or -errno. Blocks: the goroutine.  Panics: no.  Owns: nothing. */

@@ -50,9 +50,19 @@ static RT_NOINLINE ssize_t sendmsg_once(int fd, const struct msghdr *message, in
 	return n >= 0 ? n : -errno;
 }
 
+/* As Go: who answers in small writes is not to wait for the peer's acknowledgements. Fails on what is not TCP, and may. */
+static RT_NOINLINE void without_delay(int fd)
+{
+	int one = 1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
 int gos_accept(int fd, struct sockaddr *address, socklen_t *length)
 {
-	return (int)RT_FD_CALL(fd, GOS_POLL_READ, accept_once(fd, address, length));
+	int got = (int)RT_FD_CALL(fd, GOS_POLL_READ, accept_once(fd, address, length));
+	if (got >= 0)
+		without_delay(got);
+	return got;
 }
 
 ssize_t gos_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from, socklen_t *from_length)
@@ -139,7 +149,7 @@ static RT_NOINLINE int new_socket(int family, int type)
 	if (fd < 0)
 		return -errno;
 	if (family != AF_UNIX && type == SOCK_STREAM)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		without_delay(fd);
 	if (family != AF_UNIX && type == SOCK_DGRAM)
 		setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one);
 	return fd;

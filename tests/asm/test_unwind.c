@@ -183,9 +183,9 @@ static bool in_asm(struct oracle *oracle, const struct moment *moment, void *arg
 		for (size_t i = 0; i < KNOWN_COUNT; i++)
 			if (strcmp(known[i].routine, "rt_switch") == 0 && strcmp(known[i].chain, chain) == 0)
 				match = &known[i];
-	/* A goroutine that has had its time gives way wherever it calls in, and single-stepping takes that time. */
+	/* A goroutine that has had its time gives way wherever it calls in, and single-stepping takes that time; rt_jump arrives at it later. */
 	static struct known preempted;
-	if (match == NULL && strcmp(moment->routine->name, "rt_switch") == 0)
+	if (match == NULL && (strcmp(moment->routine->name, "rt_switch") == 0 || strcmp(moment->routine->name, "rt_jump") == 0))
 		for (size_t i = 0; i < KNOWN_COUNT; i++)
 			if (strcmp(known[i].chain, chain) == 0)
 				match = &preempted;
