@@ -545,7 +545,7 @@ GOS_API GOS_NORETURN void gos_panic_value(void *value, const char *format, ...) 
  * as the very last thing counts as itself where the compiler makes a jump of the call.)
  *
  * A SIGSEGV or SIGBUS at an address below 4096 and a SIGFPE are panics where the goroutine has a deferred call and the program's own code was at fault,
- * and not libc's: strlen(NULL) ends the program. Not in programs that are linked statically with libc, and not where another handler is installed.
+ * and not libc's: strlen(NULL) ends the program by the signal, as does a fault where no call is deferred; one that nobody recovers ends it with code 2. Not in programs that are linked statically with libc, and not where another handler is installed.
  *
  * Blocks: no.  Panics: no.  Owns: nothing.
  */
