@@ -88,7 +88,7 @@ GOS_API size_t gos_num_goroutines(void);
 
 /*
  * Sets how many goroutines may run at once when n > 0 (at most 1024; more is cut to that), and returns what it was before.
- * A lower number takes hold as the workers above it next come to choose a goroutine.
+ * A lower number takes hold as each goroutine above it next calls something of this header, or stops.
  *
  * Blocks: no.  Panics: no.  Owns: nothing.
  */

@@ -57,11 +57,9 @@ RT_INLINE void rt_ready(struct gos_m *mp, struct gos_g *gp)
 /* Commit: gp, which is whole now, goes to the back of its P's line. arg is the M that left it; it has not changed, since commits do not park. */
 void rt_yield_commit(struct gos_g *gp, void *arg);
 
-/*
- * RUNNING -> RUNNABLE: the current goroutine of mp goes to the back of its line, and `next` runs, which is what rt_next gave; where that is NULL, g0
- * looks around, and finds what is in this P's queues before it. Returns the M it is on when its turn has come. pc is where the user's code stands.
- */
-RT_INLINE struct gos_m *rt_yield_to(struct gos_m *mp, struct gos_g *next, void *pc)
+/* RUNNING -> RUNNABLE: the current goroutine of mp goes where `commit` puts it, and `next` runs; where that is NULL, g0 looks around. Returns the M that
+ * it is on when its turn has come. pc is where the user's code stands. */
+RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, void (*commit)(struct gos_g *, void *), void *pc)
 {
 	struct gos_g *gp = mp->curg;
 
@@ -69,9 +67,15 @@ RT_INLINE struct gos_m *rt_yield_to(struct gos_m *mp, struct gos_g *next, void *
 	gp->wait_pc = pc;
 	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 	rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
-	mp->commit = rt_yield_commit;
+	mp->commit = commit;
 	mp->commit_arg = mp;
 	return rt_switch_to(mp, gp, next);
+}
+
+/* The same to the back of its P's line. `next` is what rt_next gave; where that is NULL, g0 finds what is in this P's queues before it. */
+RT_INLINE struct gos_m *rt_yield_to(struct gos_m *mp, struct gos_g *next, void *pc)
+{
+	return rt_give_way(mp, next, rt_yield_commit, pc);
 }
 
 #endif

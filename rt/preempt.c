@@ -9,15 +9,24 @@
 #include "gossamer.h"
 #include "park.h"
 
-/* The current goroutine of mp goes to the back of the line: it has had its time. Returns the M that it is then on. */
-static struct gos_m *give_way(struct gos_m *mp, void *pc)
+/* To the line that all Ps share, as in Go: those that compute without end then have their turns from all Ps alike. */
+static void to_global_queue(struct gos_g *gp, void *arg)
+{
+	(void)arg;
+	gp->link = NULL;
+	rt_globq_put_list(gp, gp, 1);
+	rt_wake_hint();
+}
+
+/* The current goroutine of mp has had its time. Returns the M that it is then on. */
+static struct gos_m *preempt(struct gos_m *mp, void *pc)
 {
 	rt_lock_check_none();
 	rt_store_relaxed(&mp->go_on, 1u);
 	rt_count(&mp->p->preempts);
 	/* The long road, and a look around: who has waited longest may be anywhere, and where all are made to give way nobody counts ticks down. */
 	mp->p->ticks_left = 0;
-	return rt_yield_to(mp, NULL, pc);
+	return rt_give_way(mp, NULL, to_global_queue, pc);
 }
 
 RT_NOINLINE struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc)
@@ -33,7 +42,7 @@ RT_NOINLINE struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc)
 		rt_store_relaxed(&mp->go_on, 1u);
 		return mp;
 	}
-	return give_way(mp, pc);
+	return preempt(mp, pc);
 }
 
 static RT_NOINLINE void point(struct gos_m *mp, void *pc)
@@ -42,7 +51,7 @@ static RT_NOINLINE void point(struct gos_m *mp, void *pc)
 	uint64_t here = (uint64_t)__builtin_frame_address(0);
 	/* A blocking section has no P to give up. Who is not on the goroutine's own stack is a signal handler, or foreign code on a stack of its own. */
 	if (mp->p != NULL && gp != NULL && here >= gp->stack_lo && here < gp->stack_hi)
-		give_way(mp, pc);
+		preempt(mp, pc);
 }
 
 void gos_checkpoint(void)

@@ -40,7 +40,7 @@ void rt_p_acquire(struct gos_m *mp, struct gos_p *pp)
 	rt_store_release(&pp->m, mp); /* sysmon finds an M whose fields are set */
 	rt_store_relaxed(&mp->p, pp);
 	rt_store_relaxed(&pp->status, (uint32_t)GOS_P_RUNNING);
-	rt_store_relaxed(&mp->go_on, 1u);
+	rt_store_relaxed(&mp->go_on, (uint32_t)(pp->id < rt_load_relaxed(&rt_sched.nprocs))); /* else its goroutine is to give way: the P is one too many */
 	if (rt_unlikely(mp->locked_g != NULL))
 		pp->ticks_left = 0; /* it runs nothing else: its goroutine switches to g0 when it stops */
 }
@@ -109,8 +109,13 @@ uint32_t rt_procs_set(uint32_t n)
 			rt_p_put_idle(pp);
 	}
 	rt_unlock(&rt_sched.lock);
-	for (uint32_t id = n; id < gos_runtime.pcount; id++) /* those that were idle; the others' Ms do it too */
-		rt_timers_move(gos_runtime.ps[id], gos_runtime.ps[0]);
+	for (uint32_t id = n; id < gos_runtime.pcount; id++) {
+		struct gos_p *pp = gos_runtime.ps[id];
+		rt_timers_move(pp, gos_runtime.ps[0]); /* of those that were idle; the others' Ms do it too */
+		struct gos_m *mp = rt_load_acquire(&pp->m);
+		if (mp != NULL)
+			rt_store_relaxed(&mp->go_on, 0u); /* Ms are never freed; one that has moved on lets others run for nothing */
+	}
 	return before;
 }
 

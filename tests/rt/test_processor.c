@@ -159,3 +159,28 @@ GOS_TEST(procs_grow_wakes_workers_for_what_waits)
 		expect_lt(gos_now() - start, 5 * GOS_S);
 	gos_waitgroup_wait(&wg);
 }
+
+static volatile int hogs_started, hogs_stop;
+
+static void hog(void)
+{
+	__atomic_add_fetch(&hogs_started, 1, __ATOMIC_SEQ_CST);
+	while (!hogs_stop)
+		gos_checkpoint();
+}
+
+/* Neither the number of switches that a P makes without looking around nor the time slice has anything to do with it. */
+GOS_TEST(procs_lowered_take_hold_at_the_next_call)
+{
+	gos_procs(8);
+	for (int i = 0; i < 8; i++)
+		go(hog);
+	while (hogs_started < 8)
+		gos_sleep(GOS_MS);
+	gos_procs(2);
+	for (uint32_t id = 2; id < 8; id++)
+		while (__atomic_load_n(&gos_runtime.ps[id]->status, __ATOMIC_RELAXED) != GOS_P_RETIRED)
+			gos_sleep(GOS_MS);
+	hogs_stop = 1;
+	gos_test_until_num(1);
+}
