@@ -68,6 +68,8 @@ _Noreturn void rt_goexit0(void)
 		gp->locks = 0;
 		mp->locked_g = NULL;
 	}
+	if (rt_unlikely(rt_exceptions_here())) /* ended in a catch block */
+		rt_exceptions_take();
 	struct gos_g *next = rt_become(mp, gp, rt_next(pp));
 	/* Point of no return: rt_switch_finish buries gp, and this stack may be another goroutine's. */
 	rt_sanitizer_leave(NULL, next);

@@ -8,7 +8,7 @@
  * zeroed. Except where it says otherwise, a function must be called from a goroutine, that is, from below gos_run.
  *
  * A goroutine may continue on another thread after any call that blocks: do not keep addresses of thread-local variables
- * (errno is one) across such a call. Each declaration's comment ends with what blocks, what panics and who owns what.
+ * (errno is one) across such a call. C++ exceptions are the goroutine's own and may be in flight across it. Each declaration's comment ends with what blocks, what panics and who owns what.
  */
 #ifndef GOSSAMER_H
 #define GOSSAMER_H

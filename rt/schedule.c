@@ -28,6 +28,14 @@
 #define WAKE_BACKOFF_MAX 8000000
 #define TIMER_GRAIN 50000 /* ns: what the kernel lets any sleep be late by; see wait_in_netpoller */
 
+RT_NOINLINE struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
+{
+	struct rt_exceptions mine = rt_exceptions_take();
+	mp = rt_switch_without_exceptions(mp, from, next);
+	*__cxa_get_globals() = mine; /* perhaps another thread's */
+	return mp;
+}
+
 int64_t rt_clock_refresh(void)
 {
 	int64_t now = rt_now();

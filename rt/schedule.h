@@ -12,6 +12,7 @@
 #define RT_SCHEDULE_H
 
 #include "../asm/switch.h"
+#include "exception.h"
 #include "gstatus.h"
 #include "machine.h"
 #include "runq.h"
@@ -110,8 +111,8 @@ RT_INLINE struct gos_g *rt_become(struct gos_m *mp, struct gos_g *from, struct g
 	return &mp->g0;
 }
 
-/* Leaves `from` for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. */
-RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
+/* rt_switch_to, for a goroutine that throws no C++ exception and has caught none. */
+RT_INLINE struct gos_m *rt_switch_without_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
 {
 	next = rt_become(mp, from, next);
 	rt_sanitizer_leave(from, next);
@@ -119,6 +120,17 @@ RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struc
 	rt_sanitizer_arrive(from);
 	rt_switch_finish(mp);
 	return mp;
+}
+
+/* rt_switch_to, for one that does: exception.h. */
+struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next);
+
+/* Leaves `from` for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. */
+RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
+{
+	if (rt_unlikely(rt_exceptions_here()))
+		return rt_switch_with_exceptions(mp, from, next);
+	return rt_switch_without_exceptions(mp, from, next);
 }
 
 #endif

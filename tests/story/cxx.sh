@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# cxx.sh INCLUDE_DIR LIBRARY [SANITIZER] - goal: gossamer.h is a C++ header, too. Method: build cxx.cpp and cxx_panic.cpp as C++17 and C++20 with each C++ compiler
+# cxx.sh INCLUDE_DIR LIBRARY [SANITIZER] - goal: gossamer.h is a C++ header, too. Method: build cxx*.cpp as C++17 and C++20 with each C++ compiler
 # that is here, every warning an error; it must run and print nothing. 77 where there is no C++ compiler.
 set -eu
 
@@ -18,7 +18,7 @@ for compiler in g++ clang++; do
 	command -v "$compiler" >/dev/null || continue
 	tried=$((tried + 1))
 	for options in "-std=c++17 -O2" "-std=c++20 -O0"; do
-		for name in cxx cxx_panic; do
+		for name in cxx cxx_panic cxx_exceptions; do
 			# shellcheck disable=SC2086 # words
 			$compiler $options -g -Wall -Wextra -Werror ${sanitizer:+-fsanitize=$sanitizer} -I"$scratch/include" \
 				"$here/$name.cpp" "$library" -pthread -ldl -o "$scratch/$name"
