@@ -415,7 +415,7 @@ static const struct gos_death deaths[] = {
 	{"lock_twice", lock_twice, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.RWMutex.Lock, rwmutex 0x", "held by goroutine 1]:"}, .never = "sync.Mutex.Lock"},
 	{"rlock_locked", rlock_locked, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.RWMutex.RLock, rwmutex 0x", "held by goroutine 1]:"}},
 	{"two_writers_behind_a_reader", two_writers_behind_a_reader, 2,
-	 {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.RWMutex.RLock, rwmutex 0x", "held by 1 reader]:", "goroutine 2 [sync.RWMutex.Lock, rwmutex 0x", "held by 1 reader, created",
-	  "goroutine 3 [sync.RWMutex.Lock, rwmutex 0x", "held by 1 reader, created"}, .never = "sync.Mutex.Lock"},
+	 {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.RWMutex.RLock, rwmutex 0x", "held by 1 reader that goroutine ", "goroutine 2 [sync.RWMutex.Lock, rwmutex 0x", "held by 1 reader",
+	  "goroutine 3 [sync.RWMutex.Lock, rwmutex 0x", "held by 1 reader"}, .never = "sync.Mutex.Lock"},
 };
 GOS_DEATHS(deaths)
