@@ -24,8 +24,7 @@ static struct gos_m *preempt(struct gos_m *mp, void *pc)
 	rt_lock_check_none();
 	rt_store_relaxed(&mp->go_on, 1u);
 	rt_count(&mp->p->preempts);
-	/* The long road, and a look around: who has waited longest may be anywhere, and where all are made to give way nobody counts ticks down. */
-	mp->p->ticks_left = 0;
+	/* The long road: those whom timers and the netpoller have woken meanwhile come before those who compute. */
 	return rt_give_way(mp, NULL, to_global_queue, pc);
 }
 

@@ -352,11 +352,12 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 		if (rt_unlikely(drained)) {
 			rt_p_drain(pp);
 		} else {
-			bool turn = pp->ticks_left <= 0;
+			bool turn = --pp->ticks_left <= 0;
 			if (turn) /* else one that yields alone would never let it come to that: each time it gets here */
 				pp->ticks_left = RT_TICKS;
-			if (turn || rt_timers_first(pp) != INT64_MAX) {
+			if (turn || rt_timers_first(pp) != INT64_MAX || rt_load_relaxed(&gos_runtime.now) - pp->looked_at >= POLL_INTERVAL) {
 				int64_t now = rt_clock_refresh();
+				pp->looked_at = now;
 				run_due_timers(mp, pp, now);
 				if (now - rt_load_relaxed(&rt_sched.last_poll) >= POLL_INTERVAL)
 					poll_without_waiting(mp);

@@ -66,7 +66,7 @@ static int hogs(void)
 /* The caller gets its turn again and again although there are more hogs than Ps. */
 static void get_turns(void)
 {
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 8; i++)
 		gos_sleep(MS);
 	while (__atomic_load_n(&started, __ATOMIC_RELAXED) < hogs())
 		gos_sleep(MS);
