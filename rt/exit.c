@@ -55,8 +55,11 @@ _Noreturn void rt_goexit0(void)
 	struct gos_m *mp = rt_m_of_goroutine();
 	struct gos_p *pp = mp->p;
 	struct gos_g *gp = mp->curg;
-	if (rt_unlikely(gp->flags & RT_G_DEFERS))
+	if (rt_unlikely(gp->flags & RT_G_DEFERS)) {
 		rt_defer_end(gp);
+		mp = rt_tls_m; /* free may be the program's own, and give way */
+		pp = mp->p;
+	}
 
 	RT_PROBE1(g_exit, gp->goid);
 	rt_debug_event(gp, GOS_EVENT_EXIT, GOS_REASON_NONE);
