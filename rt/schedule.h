@@ -32,8 +32,12 @@ void rt_inject(struct gos_m *mp, struct gos_g *list);
 struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc);
 
 /* May the goroutine that runs on this M go on? Else rt_m_of_goroutine has more to do than to return it. */
-RT_INLINE bool rt_m_goes_on(const struct gos_m *mp)
+RT_INLINE bool rt_m_goes_on(struct gos_m *mp)
 {
+#if GOS_CHECK >= 2 /* be asked often, so that who relies on staying on its M finds out */
+	if (mp != NULL && mp->p != NULL && mp->curg != NULL && rt_random(mp->p) % 256 == 0)
+		rt_store_relaxed(&mp->go_on, 0u);
+#endif
 	return rt_likely(mp != NULL && rt_load_relaxed(&mp->go_on) != 0);
 }
 

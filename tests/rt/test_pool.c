@@ -67,6 +67,7 @@ GOS_TEST(pool_without_make_gives_null_when_empty)
 GOS_TEST(pool_gives_the_first_again_and_then_the_latest)
 {
 	gos_procs(1);
+	gos_sleep(1); /* and be on that one P from here on */
 	for (int round = 0; round < 100; round++) {
 		gos_pool_put(&pool, &objects[0]);
 		gos_pool_put(&pool, &objects[1]);
