@@ -94,6 +94,12 @@ static struct {
 	struct rt_report *asked, *dying; /* to be printed; taken by the dumper. Sync: atomic */
 } dumper;
 
+/* Address space that is given up when the process dies: whoever has no more of it still wants to know which functions it was in, and for that files are mapped. */
+#define RESERVE_MAX ((size_t)32 << 20)
+#define RESERVE_MIN ((size_t)2 << 20)
+static void *reserve;
+static size_t reserve_size; /* 0: none could be had */
+
 static uint32_t dying_tid; /* who prints the death of this process. Sync: compare-and-swap from 0 */
 static uint32_t dying_pid; /* the process that dies: a child of fork has not inherited that */
 static struct rt_report dying_report;
@@ -248,6 +254,8 @@ struct rt_report *rt_dying_begin(void)
 	}
 	rt_store_release(&dying_pid, pid);
 	rt_store_release(&dying, true);
+	if (reserve_size != 0)
+		munmap(reserve, reserve_size);
 	memset(&dying_report, 0, sizeof dying_report);
 	dying_report.fd = 2;
 	return &dying_report;
@@ -619,6 +627,12 @@ void rt_crash_init(void)
 		dumper.pid = current_pid();
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
+
+	for (size_t size = RESERVE_MAX; reserve_size == 0 && size >= RESERVE_MIN; size /= 2) {
+		reserve = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (reserve != MAP_FAILED)
+			reserve_size = size;
+	}
 
 	install(SIGQUIT, on_quit, 0);
 	install(SIGSEGV, on_fatal, 0);

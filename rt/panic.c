@@ -36,24 +36,40 @@ extern __typeof__(_Unwind_GetIP) _Unwind_GetIP __attribute__((weak));
 
 /* ---- records -------------------------------------------------------------------------------------------------------- */
 
-static struct rt_panic *make(size_t size)
+/* NULL: no memory. */
+static struct rt_panic *try_make(size_t size)
 {
 	struct rt_panic *p = malloc(sizeof *p + size);
 	if (p == NULL)
-		rt_fatal_exhausted("a panic", 12 /* ENOMEM */);
+		return NULL;
 	memset(p, 0, sizeof *p);
 	p->users = 1;
 	return p;
 }
 
-static __attribute__((format(printf, 1, 0))) struct rt_panic *make_formatted(const char *format, va_list args)
+static struct rt_panic *make(size_t size)
+{
+	struct rt_panic *p = try_make(size);
+	if (p == NULL)
+		rt_fatal_exhausted("a panic", 12 /* ENOMEM */);
+	return p;
+}
+
+/* user_pc: for the report of a program that has no memory to run deferred calls with. */
+static __attribute__((format(printf, 2, 0))) struct rt_panic *make_formatted(void *user_pc, const char *format, va_list args)
 {
 	va_list again;
 	va_copy(again, args);
 	int n = vsnprintf(NULL, 0, format, again);
 	va_end(again);
 	size_t size = n >= 0 ? (size_t)n + 1 : 1;
-	struct rt_panic *p = make(size);
+	struct rt_panic *p = try_make(size);
+	if (p == NULL) {
+		char text[512];
+		text[0] = '\0';
+		vsnprintf(text, sizeof text, format, args);
+		rt_fatal_at(user_pc, "%s", text);
+	}
 	p->message[0] = '\0';
 	vsnprintf(p->message, size, format, args);
 	return p;
@@ -294,7 +310,7 @@ void gos_panic(const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	struct rt_panic *p = make_formatted(format, args);
+	struct rt_panic *p = make_formatted(__builtin_return_address(0), format, args);
 	va_end(args);
 	BEGIN(p, __builtin_return_address(0));
 }
@@ -303,7 +319,7 @@ void gos_panic_value(void *value, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	struct rt_panic *p = make_formatted(format, args);
+	struct rt_panic *p = make_formatted(__builtin_return_address(0), format, args);
 	va_end(args);
 	p->value = value;
 	BEGIN(p, __builtin_return_address(0));
@@ -313,7 +329,7 @@ void rt_panic_at(void *user_pc, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	struct rt_panic *p = make_formatted(format, args);
+	struct rt_panic *p = make_formatted(user_pc, format, args);
 	va_end(args);
 	BEGIN(p, user_pc);
 }
