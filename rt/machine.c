@@ -5,6 +5,10 @@
  * An M is never destroyed; idle ones sleep on their notes in sched.idle_ms. Ms with a P are running or looking for goroutines. One without a P that is not
  * idle waits in the netpoller, or its goroutine blocks it, or it waits for the goroutine that is locked to it. Step up: a new M enters rt_schedule_loop
  * (floor 4).
+ *
+ * The system may refuse us a thread. Where there are other Ms that is no reason to die: the P goes back to the idle ones and what is in its queues to the
+ * global queue, for any M that comes to look, and the M, which is in the table for good, waits in sched.unborn_ms for a thread. Until one can be started again
+ * sysmon stays awake and tries (sched.start_error); it ends the program when goroutines have waited for long and no P runs.
  */
 #include "machine.h"
 
@@ -25,8 +29,9 @@
 #include "throw.h"
 #include "timers.h"
 
-#define START_TRIES 20         /* when the system has no room for a thread: 210 ms in all */
 #define START_PAUSE_NS 1000000 /* more each time, as in Go */
+#define START_BACKOFF_MIN 1000000 /* ns until another is tried, twice as long each time */
+#define START_BACKOFF_MAX 64000000
 
 __thread struct gos_m *rt_tls_m __attribute__((tls_model("initial-exec")));
 
@@ -49,9 +54,15 @@ static void *m_main(void *arg)
 	rt_schedule_loop(mp);
 }
 
-/* Lock: sched.lock, held. */
+/* One that has no thread yet. Lock: sched.lock, held. */
 static struct gos_m *m_new(void)
 {
+	struct gos_m *unborn = rt_sched.unborn_ms;
+	if (unborn != NULL) {
+		rt_sched.unborn_ms = unborn->link;
+		rt_store_relaxed(&rt_sched.unborn_m_count, rt_sched.unborn_m_count - 1);
+		return unborn;
+	}
 	uint32_t id = gos_runtime.mcount;
 	if (id >= (rt_sched.max_ms != 0 ? rt_sched.max_ms : RT_M_DEFAULT)) {
 		rt_unlock(&rt_sched.lock);
@@ -65,25 +76,27 @@ static struct gos_m *m_new(void)
 	return mp;
 }
 
-static void m_start_thread(struct gos_m *mp)
+int rt_thread_start(void *(*fn)(void *arg), void *arg, const sigset_t *mask, int tries)
 {
 	pthread_t thread;
 	pthread_attr_t attr;
 	sigset_t all, old;
 
-	pthread_attr_init(&attr);
+	int error = pthread_attr_init(&attr);
+	if (error != 0)
+		return error;
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	/* A thread that is being made is no place for a handler. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_setsigmask_np(&attr, &m_mask);
-	int error;
-	for (int tries = 1; (error = pthread_create(&thread, &attr, m_main, mp)) == EAGAIN && tries <= START_TRIES; tries++)
-		nanosleep(&(struct timespec){.tv_nsec = tries * START_PAUSE_NS}, NULL); /* others end threads too */
+	error = mask != NULL ? pthread_attr_setsigmask_np(&attr, mask) : 0;
+	for (int try = 1; error == 0 && (error = pthread_create(&thread, &attr, fn, arg)) == EAGAIN && try < tries; try++) {
+		nanosleep(&(struct timespec){.tv_nsec = try * START_PAUSE_NS}, NULL); /* others end threads too */
+		error = 0;
+	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
-	if (error != 0)
-		rt_fatal_exhausted("a thread", error);
+	return error;
 }
 
 void rt_m_start_first(struct gos_p *pp)
@@ -94,30 +107,88 @@ void rt_m_start_first(struct gos_p *pp)
 	rt_unlock(&rt_sched.lock);
 	mp->next_p = pp;
 	mp->spinning = 1; /* counted by gos_run */
-	m_start_thread(mp);
+	int error = rt_thread_start(m_main, mp, &m_mask, RT_THREAD_TRIES);
+	if (error != 0)
+		rt_fatal_exhausted("a thread", error);
 }
 
-/* An M that sleeps, or a new one. Lock: sched.lock, held. */
+/* An M that sleeps, or a new one, which must be started; or NULL, when no thread could be had a moment ago. Lock: sched.lock, held. */
 static struct gos_m *m_take(bool *fresh)
 {
 	struct gos_m *mp = rt_sched.idle_ms;
 	*fresh = mp == NULL;
-	if (mp == NULL)
-		return m_new();
+	if (mp == NULL) {
+		bool too_early = rt_load_relaxed(&rt_sched.start_error) != 0 && rt_load_relaxed(&gos_runtime.now) < rt_sched.start_not_before;
+		return too_early ? NULL : m_new();
+	}
 	rt_sched.idle_ms = mp->link;
 	rt_sched.idle_m_count--;
 	rt_store_relaxed(&mp->asleep, 0u);
 	return mp;
 }
 
+/* What is in pp's queues is anybody's now, so that pp may be put aside. Nobody else has it. */
+static void empty_queues(struct gos_p *pp)
+{
+	struct gos_g *gp;
+	while ((gp = rt_runq_get(pp)) != NULL) {
+		gp->link = NULL;
+		rt_globq_put_list(gp, gp, 1);
+	}
+}
+
+/* mp, which was to run pp, has got no thread. */
+static RT_NOINLINE void m_not_started(struct gos_m *mp, struct gos_p *pp, int error)
+{
+	bool searched = mp->spinning != 0;
+
+	mp->next_p = NULL;
+	mp->spinning = 0;
+	empty_queues(pp);
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	int64_t backoff = 2 * rt_sched.start_backoff;
+	backoff = backoff < START_BACKOFF_MIN ? START_BACKOFF_MIN : backoff > START_BACKOFF_MAX ? START_BACKOFF_MAX : backoff;
+	rt_sched.start_backoff = backoff;
+	rt_sched.start_not_before = rt_clock_refresh() + backoff;
+	rt_store_relaxed(&rt_sched.wake_not_before, rt_sched.start_not_before);
+	rt_store_relaxed(&rt_sched.start_error, (uint32_t)error);
+	mp->link = rt_sched.unborn_ms;
+	rt_sched.unborn_ms = mp;
+	rt_store_relaxed(&rt_sched.unborn_m_count, rt_sched.unborn_m_count + 1);
+	rt_p_put_idle(pp);
+	if (searched) /* before the lock is released, as in rt_wake */
+		rt_add_fetch(&rt_sched.spinning, (uint32_t)-1);
+	rt_unlock(&rt_sched.lock);
+	rt_sysmon_look(); /* it is away for good only when it has seen, under the lock, that there was no error */
+	rt_fence();
+	/* Who went to sleep meanwhile, since pp was not to be had or somebody was about to search, can do what there is; and so can who waits in the netpoller. */
+	if (rt_load_relaxed(&rt_sched.globq_size) != 0) {
+		rt_wake();
+		if (rt_load_relaxed(&rt_sched.polling))
+			rt_netpoll_break();
+	}
+	rt_check_dead();
+}
+
 static void m_give(struct gos_m *mp, struct gos_p *pp, bool fresh)
 {
 	mp->next_p = pp;
 	RT_PROBE1(m_wake, mp->id);
-	if (fresh)
-		m_start_thread(mp);
-	else
+	if (fresh) {
+		int error = rt_thread_start(m_main, mp, &m_mask, 1);
+		if (rt_unlikely(error != 0)) {
+			m_not_started(mp, pp, error);
+			return;
+		}
+		if (rt_unlikely(rt_load_relaxed(&rt_sched.start_error) != 0)) {
+			rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+			rt_store_relaxed(&rt_sched.start_error, 0u);
+			rt_sched.start_backoff = 0;
+			rt_unlock(&rt_sched.lock);
+		}
+	} else {
 		rt_note_wake(&mp->note);
+	}
 	rt_sysmon_look();
 }
 
@@ -129,6 +200,8 @@ RT_NOINLINE void rt_wake(void)
 	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
 	struct gos_p *pp = rt_p_take_idle();
 	struct gos_m *mp = pp != NULL ? m_take(&fresh) : NULL;
+	if (pp != NULL && mp == NULL)
+		rt_p_put_idle(pp);
 	if (mp == NULL) /* before the lock is released: a worker that gives up its P after this looks for what was kept from waking one by our count */
 		rt_add_fetch(&rt_sched.spinning, (uint32_t)-1);
 	rt_unlock(&rt_sched.lock);
@@ -146,14 +219,22 @@ void rt_p_handoff(struct gos_p *pp)
 	bool wanted = rt_runq_stealable(pp, true) || rt_sched.globq_size != 0 || rt_netpoll_waiters() != 0 ||
 	              rt_timers_first_of_all() != INT64_MAX;
 	struct gos_m *mp = wanted ? m_take(&fresh) : NULL;
-	if (mp == NULL)
+	if (mp == NULL && !rt_runq_stealable(pp, true)) {
 		rt_p_put_idle(pp);
+		pp = NULL;
+	}
 	rt_unlock(&rt_sched.lock);
 	if (mp != NULL) {
 		m_give(mp, pp, fresh);
 		return;
 	}
-	/* Who waits in the netpoller waits for what is gone: a timer that was stopped. As in protocol "find", step 6 */
+	if (pp != NULL) {
+		empty_queues(pp);
+		rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+		rt_p_put_idle(pp);
+		rt_unlock(&rt_sched.lock);
+	}
+	/* Who waits in the netpoller waits for what is gone: a timer that was stopped. As in protocol "find", step 6. Or can do what nobody else is there for. */
 	rt_fence();
 	if (rt_load_relaxed(&rt_sched.polling))
 		rt_netpoll_break();
@@ -163,7 +244,8 @@ void rt_p_handoff(struct gos_p *pp)
 void rt_check_dead(void)
 {
 	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
-	bool dead = rt_sched.idle_m_count + (uint32_t)rt_sched.locked_asleep == gos_runtime.mcount && rt_sched.globq_size == 0 && gos_runtime.state == 1 &&
+	uint32_t out = rt_sched.idle_m_count + (uint32_t)rt_sched.locked_asleep + rt_sched.unborn_m_count;
+	bool dead = out == gos_runtime.mcount && rt_sched.globq_size == 0 && gos_runtime.state == 1 &&
 	            rt_load_seq_cst(&rt_sched.polling) == 0 && rt_netpoll_waiters() == 0 && rt_timers_first_of_all() == INT64_MAX;
 	rt_unlock(&rt_sched.lock);
 	if (dead)
@@ -222,7 +304,7 @@ int gos_set_max_threads(int n)
 {
 	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
 	uint32_t before = rt_sched.max_ms != 0 ? rt_sched.max_ms : RT_M_DEFAULT;
-	uint32_t exist = gos_runtime.mcount;
+	uint32_t exist = gos_runtime.mcount - rt_sched.unborn_m_count;
 	if (n > 0)
 		rt_sched.max_ms = n < GOS_M_MAX ? (uint32_t)n : GOS_M_MAX;
 	bool enough = n <= 0 || exist <= rt_sched.max_ms;

@@ -7,6 +7,8 @@
 #ifndef RT_MACHINE_H
 #define RT_MACHINE_H
 
+#include <signal.h>
+
 #include "atomic.h"
 #include "clock.h"
 #include "state.h"
@@ -20,6 +22,10 @@ struct rt_sched {
 	struct gos_p *idle_ps;      /* Lock: lock */
 	struct gos_m *idle_ms;      /* Lock: lock */
 	uint32_t idle_m_count;      /* Lock: lock */
+	struct gos_m *unborn_ms;    /* Ms for which there was no thread. Lock: lock */
+	uint32_t unborn_m_count;    /* Lock: lock; read without it */
+	int64_t start_not_before;   /* no thread is tried until then, while start_error is set: coarse time. Lock: lock */
+	int64_t start_backoff;      /* ns. Lock: lock */
 	int32_t locked_asleep;      /* Ms that wait for the goroutine locked to them. Lock: lock */
 	uint32_t max_ms;            /* how many Ms may exist; 0: RT_M_DEFAULT. Lock: lock */
 	struct gos_g *globq_head, *globq_tail; /* runnable Gs of nobody in particular. Lock: lock */
@@ -33,6 +39,7 @@ struct rt_sched {
 	uint32_t idle_p_count;      /* likewise */
 	uint32_t spinning;          /* Ms that look for work. Sync: atomic */
 	uint32_t help_wanted;       /* a P with work stands still, and none is idle: set by sysmon, for whoever looks around next. Sync: atomic */
+	uint32_t start_error;       /* errno of the last try to start a thread; 0: it worked. Sync: atomic, written under lock */
 	uint32_t polling;           /* 1 while a thread is in the netpoller, or holds what it returned. Sync: atomic */
 	int64_t poll_until;         /* until when, while polling. Sync: atomic */
 	int64_t last_poll;          /* coarse time of the last look at the netpoller. Sync: atomic */
@@ -68,7 +75,7 @@ struct gos_g *rt_globq_get(struct gos_p *pp);
 
 /* ---- machine.c ---- */
 
-/* Wakes or makes an M for an idle P, if there is one and nobody looks for work already. Any thread. */
+/* Wakes or makes an M for an idle P, if there is one and nobody looks for work already, and if there is a thread to be had. Any thread. */
 void rt_wake(void);
 /* Ends the program when nothing can ever happen again: all Ms asleep, nobody in the netpoller, no work, no timer, no descriptor waited on. Any thread. */
 void rt_check_dead(void);
@@ -80,6 +87,9 @@ void rt_m_wait_locked(struct gos_m *mp);
 void rt_m_hand_to_locked(struct gos_m *mp, struct gos_g *gp);
 /* A P whose M has left it: to another M when there is anything to do or to wait for, else to the idle ones. Any thread; nobody else has pp. */
 void rt_p_handoff(struct gos_p *pp);
+/* A detached thread that runs fn(arg), with these signals blocked (NULL: all): 0 or an errno. Tried so often while there is no room for one. Any thread. */
+int rt_thread_start(void *(*fn)(void *arg), void *arg, const sigset_t *mask, int tries);
+#define RT_THREAD_TRIES 20 /* for a thread without which nothing goes on: 190 ms in all */
 /* The first M, with a P in whose queue goroutine 1 stands. From gos_run. */
 void rt_m_start_first(struct gos_p *pp);
 

@@ -51,7 +51,7 @@ static struct sched_numbers sched_numbers(void)
 	struct sched_numbers n = {
 		.procs = rt_sched.nprocs,
 		.idle_procs = rt_sched.idle_p_count,
-		.threads = gos_runtime.mcount,
+		.threads = gos_runtime.mcount - rt_load_relaxed(&rt_sched.unborn_m_count),
 		.idle_threads = rt_sched.idle_m_count,
 		.spinning = rt_load_relaxed(&rt_sched.spinning),
 		.globq = rt_sched.globq_size,

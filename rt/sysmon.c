@@ -14,7 +14,6 @@
 #include "sysmon.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -33,6 +32,7 @@
 
 #define TIME_SLICE_NS 10000000          /* as in Go */
 #define CALL_PATIENCE_NS 10000000       /* a blocked goroutine keeps its P for so long when nobody needs it */
+#define STARVED_NS INT64_C(5000000000)    /* the program ends when no thread could be had for so long, and nothing goes on without */
 #define GONE_AFTER_NS INT64_C(6000000000) /* all idle for so long: sleep until woken. Three rounds of giving back stacks */
 
 /* Each P at the last look. */
@@ -150,6 +150,22 @@ static void poll(int64_t now)
 	rt_check_dead();
 }
 
+/* Goroutines wait for a thread that the system does not give, and no P runs: those that block their threads may wait for just these goroutines. */
+static void check_starved(int64_t now, bool stuck)
+{
+	static int64_t since; /* 0: it is not so */
+	uint32_t error = rt_load_relaxed(&rt_sched.start_error);
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	bool starved = stuck && error != 0 && rt_sched.idle_m_count == 0 && rt_sched.idle_p_count == rt_sched.nprocs && gos_runtime.state == 1;
+	rt_unlock(&rt_sched.lock);
+	if (!starved)
+		since = 0;
+	else if (since == 0)
+		since = now;
+	else if (now - since > STARVED_NS)
+		rt_fatal_starved((int)error);
+}
+
 /* Until the next look; nothing has run for idle_ns. may_go: there is nothing that only time makes necessary. */
 static void wait(int64_t idle_ns, bool may_go)
 {
@@ -160,13 +176,14 @@ static void wait(int64_t idle_ns, bool may_go)
 		sleep_ns = IDLE_SLEEP_NS;
 	if (sleep_ns > BUSY_SLEEP_NS)
 		away = RT_SYSMON_SLOW;
-	if (may_go && idle_ns > GONE_AFTER_NS)
+	if (may_go && idle_ns > GONE_AFTER_NS && rt_load_relaxed(&rt_sched.start_error) == 0)
 		away = RT_SYSMON_GONE;
 	if (away != RT_SYSMON_NEAR) {
 		rt_note_clear(&rt_sched.sysmon_note);
-		/* Under the lock under which Ps leave the idle list: who takes one off later sees that sysmon is away. A fence here would not do, since they have none. */
+		/* Under the lock under which Ps leave the idle list, and under which it is noted that no thread was to be had: who does so later sees that sysmon is
+		 * away. A fence here would not do, since they have none. */
 		rt_lock(&rt_sched.lock, RT_RANK_SCHED);
-		bool idle = rt_sched.idle_p_count == rt_sched.nprocs;
+		bool idle = rt_sched.idle_p_count == rt_sched.nprocs && (away != RT_SYSMON_GONE || rt_load_relaxed(&rt_sched.start_error) == 0);
 		if (idle)
 			rt_store_relaxed(&rt_sched.sysmon_away, (uint32_t)away);
 		rt_unlock(&rt_sched.lock);
@@ -193,12 +210,15 @@ static void *sysmon(void *arg)
 		uint32_t idle = rt_load_relaxed(&rt_sched.idle_p_count);
 		if (idle != rt_load_relaxed(&rt_sched.nprocs) || calls || discard != 0)
 			idle_since = now;
-		if (work_is_stuck(now)) {
+		bool stuck = work_is_stuck(now);
+		if (stuck) {
 			if (idle != 0)
 				rt_wake();
 			else
 				rt_store_relaxed(&rt_sched.help_wanted, 1u);
 		}
+		if (rt_unlikely(rt_load_relaxed(&rt_sched.start_error) != 0))
+			check_starved(now, stuck);
 		if (rt_netpoll_waiters() != 0 && now - rt_load_relaxed(&rt_sched.last_poll) > POLL_LATE_NS)
 			poll(now);
 		if (now - counted > SCAVENGE_NS) {
@@ -215,15 +235,8 @@ static void *sysmon(void *arg)
 
 void rt_sysmon_start(void)
 {
-	pthread_t thread;
-	sigset_t all, old;
-
 	/* Signals are for the threads that run the program's code. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int error = pthread_create(&thread, NULL, sysmon, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	int error = rt_thread_start(sysmon, NULL, NULL, RT_THREAD_TRIES);
 	if (error != 0)
 		rt_fatal_exhausted("a thread", error);
-	pthread_detach(thread);
 }

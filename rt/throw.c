@@ -81,13 +81,13 @@ _Noreturn void rt_fatal_at(void *user_pc, const char *format, ...)
 	rt_dying_end();
 }
 
-_Noreturn void rt_fatal_exhausted(const char *what, int error)
+static _Noreturn void exhausted(const char *what, int error, bool show_others)
 {
 	struct rt_report *report = rt_dying_begin();
 	rt_regs_here(&report->regs);
 	who(report);
 	how_much(report);
-	report->show_others = rt_crash_level() >= RT_LEVEL_ALL; /* a million of them are why there is no memory */
+	report->show_others = show_others;
 	rt_report_add(report, "gossamer: fatal error: cannot allocate ");
 	rt_report_add(report, what);
 	const char *text = strerrordesc_np(error < 0 ? -error : error);
@@ -96,6 +96,16 @@ _Noreturn void rt_fatal_exhausted(const char *what, int error)
 	rt_report_add(report, "\n\n");
 	rt_dying_print(report);
 	rt_dying_end();
+}
+
+_Noreturn void rt_fatal_exhausted(const char *what, int error)
+{
+	exhausted(what, error, rt_crash_level() >= RT_LEVEL_ALL); /* a million of them are why there is no memory */
+}
+
+_Noreturn void rt_fatal_starved(int error)
+{
+	exhausted("a thread", error, rt_crash_level() != RT_LEVEL_NONE); /* who they are that block the threads there are */
 }
 
 _Noreturn void rt_fatal_threads(unsigned limit)

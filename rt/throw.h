@@ -34,6 +34,9 @@ _Noreturn void rt_fatal_at(void *user_pc, const char *format, ...) __attribute__
 /* "gossamer: fatal error: cannot allocate WHAT: strerror(error)"; error may be given as errno or as -errno. */
 _Noreturn void rt_fatal_exhausted(const char *what, int error) __attribute__((cold));
 
+/* The same for a thread without which no goroutine goes on, since those that exist are blocked. */
+_Noreturn void rt_fatal_starved(int error) __attribute__((cold));
+
 /* "gossamer: fatal error: thread exhaustion": `limit` threads exist and one more is needed. Holding no lock. */
 _Noreturn void rt_fatal_threads(unsigned limit) __attribute__((cold));
 /* For panic.c: the report of this process's death, by a goroutine or thread with these registers; and text for it, cut where there is no more room. */
