@@ -22,13 +22,12 @@
 static struct rt_lock slab_lock;
 static struct gos_chan *free_chans;
 
-
 /* ---- making and freeing ---- */
 
 gos_chan *gos_chan_make_at(size_t elem_size, size_t capacity, const char *elem_type, const char *file, int line)
 {
 	uint64_t bytes;
-	if (elem_size > UINT32_MAX || __builtin_mul_overflow(elem_size, capacity, &bytes) || bytes > BUFFER_MAX)
+	if (elem_size > UINT32_MAX || capacity > INT64_MAX || __builtin_mul_overflow(elem_size, capacity, &bytes) || bytes > BUFFER_MAX)
 		rt_panic_at(__builtin_return_address(0), "gos_chan_make: %zu elements of %zu bytes are too much", capacity, elem_size);
 	char *buffer = NULL;
 	if (bytes > 0) {

@@ -62,6 +62,7 @@ void gos_cond_wait(gos_cond *c, gos_mutex *m)
 {
 	void *pc = __builtin_return_address(0);
 
+	rt_m_of_goroutine();
 	/* Before a ticket is drawn that nobody would wait with. */
 	if (rt_unlikely(!(rt_load_relaxed(&m->state) & RT_MUTEX_LOCKED)))
 		rt_fatal_at(pc, "unlock of unlocked mutex");
@@ -75,6 +76,7 @@ void gos_cond_wait_rw(gos_cond *c, gos_rwmutex *rw)
 {
 	void *pc = __builtin_return_address(0);
 
+	rt_m_of_goroutine();
 	if (rt_unlikely(rt_load_relaxed(&rw->owner) == 0))
 		rt_fatal_at(pc, "unlock of unlocked rwmutex");
 	uint32_t ticket = draw(c);

@@ -128,6 +128,8 @@ void gos_defer_frame_leave(struct gos_defer_frame *frame)
 
 void rt_defer(const struct gos_defer_request *request, const struct gos_go_registers *registers, void *pc)
 {
+	if (rt_unlikely(request->fn == NULL))
+		rt_panic_at(pc, "gos_defer of nil function");
 	struct gos_m *mp = rt_tls_m;
 	struct gos_g *gp = mp->curg;
 	struct rt_deferred *d = take(mp->p), **at = &gp->deferred;

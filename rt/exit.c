@@ -52,7 +52,12 @@ static void bury(struct gos_g *gp, void *arg)
 
 _Noreturn void rt_goexit0(void)
 {
-	struct gos_m *mp = rt_m_of_goroutine();
+	struct gos_m *mp = rt_tls_m;
+	if (rt_unlikely(!rt_m_goes_on(mp))) {
+		if (mp->calls != 0 && !rt_load_relaxed(&rt_forked))
+			rt_fatal_at(NULL, "a goroutine ended between gos_blocking_begin and gos_blocking_end");
+		mp = rt_m_of_goroutine();
+	}
 	struct gos_p *pp = mp->p;
 	struct gos_g *gp = mp->curg;
 	if (rt_unlikely(gp->flags & RT_G_DEFERS)) {

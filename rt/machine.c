@@ -37,10 +37,20 @@ __thread struct gos_m *rt_tls_m __attribute__((tls_model("initial-exec")));
 
 static sigset_t m_mask; /* of the thread that called gos_run: Ms are made by threads that block more */
 
+static pthread_key_t m_key; /* has a value on each M's thread: its destructor runs when the thread ends */
+
+/* The goroutine's frames are gone, and whatever its thread did for others will not be done. */
+static void m_ended(void *arg)
+{
+	const struct gos_g *gp = ((struct gos_m *)arg)->curg;
+	rt_fatal_at(NULL, "the thread that ran goroutine %llu was ended, by pthread_exit or pthread_cancel", gp != NULL ? (unsigned long long)gp->goid : 0);
+}
+
 static void *m_main(void *arg)
 {
 	struct gos_m *mp = arg;
 	rt_tls_m = mp;
+	pthread_setspecific(m_key, mp);
 	mp->tid = (uint32_t)syscall(SYS_gettid);
 	char name[16];
 	snprintf(name, sizeof name, "gos-m%u", mp->id);
@@ -102,12 +112,15 @@ int rt_thread_start(void *(*fn)(void *arg), void *arg, const sigset_t *mask, int
 void rt_m_start_first(struct gos_p *pp)
 {
 	pthread_sigmask(SIG_SETMASK, NULL, &m_mask);
+	int error = pthread_key_create(&m_key, m_ended);
+	if (error != 0)
+		rt_fatal_exhausted("a key", error);
 	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
 	struct gos_m *mp = m_new();
 	rt_unlock(&rt_sched.lock);
 	mp->next_p = pp;
 	mp->spinning = 1; /* counted by gos_run */
-	int error = rt_thread_start(m_main, mp, &m_mask, RT_THREAD_TRIES);
+	error = rt_thread_start(m_main, mp, &m_mask, RT_THREAD_TRIES);
 	if (error != 0)
 		rt_fatal_exhausted("a thread", error);
 }

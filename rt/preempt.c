@@ -5,9 +5,25 @@
  * sysmon asks a goroutine that has run for 10 ms to let others run, by clearing its M's go_on. The goroutine finds out at the next public function that it
  * calls (rt_m_of_goroutine), at gos_checkpoint, or at a point that the compiler put into user code. Nothing is ever interrupted between such points: not the
  * runtime, not libc, no signal is sent. So a goroutine cannot be stopped while it holds a lock of libc, unless libc calls it back: see GOS_NO_PREEMPT.
+ *
+ * In a child of fork there is only the thread that forked: no other worker, no sysmon. A goroutine there may go on as a plain thread and print its death, but not
+ * wait: go_on stays 0, so that whatever needs a goroutine finds out at no cost to others.
  */
 #include "gossamer.h"
 #include "park.h"
+
+bool rt_forked;
+
+void rt_preempt_in_child(void)
+{
+	struct gos_m *mp = rt_tls_m;
+	rt_store_relaxed(&rt_forked, true);
+	if (mp == NULL)
+		return;
+	rt_store_relaxed(&mp->go_on, 0u); /* so each function looks up, and says it */
+	if (mp->calls != 0)
+		mp->calls = INT32_MAX; /* the blocking section does not end: its P may be another's */
+}
 
 /* To the line that all Ps share, as in Go: those that compute without end then have their turns from all Ps alike. */
 static void to_global_queue(struct gos_g *gp, void *arg)
@@ -30,6 +46,8 @@ static struct gos_m *preempt(struct gos_m *mp, void *pc)
 
 RT_NOINLINE struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc)
 {
+	if (rt_load_relaxed(&rt_forked))
+		rt_throw("a function that needs a goroutine was called in a child of fork");
 	if (mp == NULL || mp->p == NULL) {
 		if (gos_runtime.state == 0)
 			rt_throw("a function that needs a goroutine was called before gos_run");
@@ -49,7 +67,7 @@ static RT_NOINLINE void point(struct gos_m *mp, void *pc)
 	struct gos_g *gp = mp->curg;
 	uint64_t here = (uint64_t)__builtin_frame_address(0);
 	/* A blocking section has no P to give up. Who is not on the goroutine's own stack is a signal handler, or foreign code on a stack of its own. */
-	if (mp->p != NULL && gp != NULL && here >= gp->stack_lo && here < gp->stack_hi)
+	if (mp->p != NULL && gp != NULL && !rt_load_relaxed(&rt_forked) && here >= gp->stack_lo && here < gp->stack_hi)
 		preempt(mp, pc);
 }
 

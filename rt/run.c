@@ -4,6 +4,7 @@
  *
  * The calling thread does not run goroutines: it waits for the app's value, so that it can return it whatever the workers are doing.
  */
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -28,6 +29,8 @@ static void run_app(int (*app)(int, char **), int argc, char **argv)
 	/* volatile, so that app is called as it was written and not as a clone with fewer arguments: gdb shows it with all of them. */
 	int (*volatile entry)(int, char **) = app;
 	app_end.value = entry(argc, argv);
+	if (rt_load_relaxed(&rt_forked))
+		rt_throw("goroutine 1 ended in a child of fork, where nobody waits for it: call exit or _exit");
 	rt_store_release(&gos_runtime.state, 2u);
 	rt_note_wake(&app_end.done);
 	/* This worker has nothing more to do; the others find out when they next look for work. */
@@ -40,6 +43,9 @@ int gos_run(int (*app)(int argc, char **argv), int argc, char **argv)
 	uint32_t fresh = 0;
 	if (!__atomic_compare_exchange_n(&gos_runtime.state, &fresh, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		rt_throw("gos_run was called a second time");
+	if (app == NULL)
+		rt_throw("gos_run of nil function");
+	pthread_atfork(NULL, NULL, rt_preempt_in_child);
 
 	rt_config_read(GOS_P_MAX);
 	rt_clock_refresh();

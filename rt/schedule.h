@@ -31,6 +31,11 @@ void rt_inject(struct gos_m *mp, struct gos_g *list);
  * is no goroutine, or is in a blocking section. pc is where the user's code stands. */
 struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc);
 
+/* This process is a child of one that runs goroutines. Sync: atomic */
+extern bool rt_forked;
+/* Makes it known. In the child, by fork. */
+void rt_preempt_in_child(void);
+
 /* May the goroutine that runs on this M go on? Else rt_m_of_goroutine has more to do than to return it. */
 RT_INLINE bool rt_m_goes_on(struct gos_m *mp)
 {

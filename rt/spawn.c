@@ -166,6 +166,8 @@ void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_op
 {
 	rt_sanitizer_called_from(pc);
 	struct gos_m *mp = rt_m_of_goroutine();
+	if (rt_unlikely(fn == NULL))
+		rt_panic_at(pc, "go of nil function");
 	struct gos_g *creator = mp->curg != NULL ? mp->curg : &mp->g0;
 	struct gos_g *gp = give_birth(mp->p, fn, registers, creator->goid, pc, options);
 	creator->last_made = gp->goid;
