@@ -5,7 +5,9 @@
  * Conventions. Time is int64_t nanoseconds. What a program does wrong (unlocking an unlocked mutex, sending on a closed
  * channel) panics: a message, the goroutine's traceback, exit code 2. What the world does wrong is returned as -errno. Running
  * out of memory ends the program with a report. Objects held by pointer are opaque; objects embedded in yours are valid when
- * zeroed. Except where it says otherwise, a function must be called from a goroutine, that is, from below gos_run.
+ * zeroed. Except where it says otherwise, a function must be called from a goroutine, that is, from below gos_run, and pointers to objects must not be NULL. A signal
+ * handler is no goroutine, and a child of fork has none: that may call exec, _exit, and what any thread may call. A goroutine must not end its thread (pthread_exit).
+ * What the reports of misuse mean: gossamer(7).
  *
  * A goroutine may continue on another thread after any call that blocks: do not keep addresses of thread-local variables
  * (errno is one) across such a call. C++ exceptions are the goroutine's own and may be in flight across it. Each declaration's comment ends with what blocks, what panics and who owns what.
@@ -70,7 +72,7 @@ struct gos_go_options {
  * them at compile time; they are evaluated before go returns. fn's own value, if it has one, is dropped; it must not return a
  * structure of more than 16 bytes. Define GOS_NO_SHORT_NAMES before including this header to leave `go` itself out.
  *
- * Blocks: no.  Panics: no.  Owns: nothing; pointers among the arguments must live as long as fn uses them.
+ * Blocks: no.  Panics: when fn is NULL.  Owns: nothing; pointers among the arguments must live as long as fn uses them.
  */
 
 /* Lets other goroutines run; the caller goes to the back of its line. Blocks: no.  Panics: no.  Owns: nothing. */
@@ -529,7 +531,7 @@ struct gos_defer_frame {
 	struct gos_defer_frame gos_defer_frame_of_this_function __attribute__((cleanup(gos_defer_frame_leave)));                  \
 	if (gos_defer_frame_enter(&gos_defer_frame_of_this_function) != 0)                                                        \
 	return __VA_ARGS__
-/* void gos_defer(fn, ...). Blocks: no.  Panics: no.  Owns: nothing; what its arguments point to must live until fn has run. */
+/* void gos_defer(fn, ...). Blocks: no.  Panics: when fn is NULL.  Owns: nothing; what its arguments point to must live until fn has run. */
 
 /* Begins to unwind the goroutine: its deferred calls run, the innermost function's first, on top of the stack that panicked. When one of them recovers, the
  * function that deferred it returns to its caller. When none does the program ends: "panic: " and the message, this goroutine's traceback (more by
