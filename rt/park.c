@@ -4,6 +4,11 @@
  */
 #include "park.h"
 
+RT_NOINLINE void rt_park_elsewhere(void)
+{
+	rt_throw("a goroutine waits on a stack that is not its own: in a signal handler, or another library's coroutine");
+}
+
 RT_NOINLINE void rt_park_forever(enum gos_reason reason, void *pc)
 {
 	rt_park(rt_m_of_goroutine(), NULL, NULL, NULL, reason, NULL, pc);

@@ -13,6 +13,16 @@
 
 #include "schedule.h"
 
+/* Ends the program: a goroutine is about to wait on a stack that is not its own. */
+_Noreturn void rt_park_elsewhere(void) __attribute__((cold));
+
+/* What is left of a goroutine that waits is what its own stack holds: one that waits in a signal handler with another stack would never come back. */
+RT_INLINE void rt_park_check(const struct gos_g *gp)
+{
+	if (rt_unlikely((uint64_t)__builtin_frame_address(0) - gp->stack_lo >= gp->stack_hi - gp->stack_lo))
+		rt_park_elsewhere();
+}
+
 /*
  * Parks the current goroutine of mp, and returns the M it is on when it has been made ready again. `unlock` is released, or
  * `commit` called with (goroutine, arg) on another stack, once the goroutine can be resumed; at most one of them is given. object is what states.def
@@ -25,6 +35,7 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 {
 	struct gos_g *gp = mp->curg;
 
+	rt_park_check(gp);
 	rt_count(&mp->p->parks);
 	rt_store_relaxed(&gp->reason, (uint8_t)reason);
 	gp->wait_obj = object;
@@ -63,6 +74,7 @@ RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, void (
 {
 	struct gos_g *gp = mp->curg;
 
+	rt_park_check(gp);
 	RT_PROBE1(g_yield, gp->goid);
 	gp->wait_pc = pc;
 	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));

@@ -619,6 +619,20 @@ static void burn_in_child(void)
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 25);
 }
 
+/* A handler on a stack of its own, in the middle of a goroutine. */
+__attribute__((noinline)) static void wait_in_handler(int signal)
+{
+	(void)signal;
+	gos_sleep(GOS_MS);
+}
+
+static void wait_in_a_handler(void)
+{
+	struct sigaction action = {.sa_handler = wait_in_handler, .sa_flags = SA_ONSTACK};
+	sigaction(SIGUSR1, &action, NULL);
+	pthread_kill(pthread_self(), SIGUSR1);
+}
+
 /* ---- functions that are none ---------------------------------------------------------------------------------------- */
 
 static void (*volatile no_function)(void);
@@ -721,6 +735,7 @@ static const struct gos_death deaths[] = {
 	{"pthread_exit", die_by_pthread_exit, 2, {"panic: the thread that ran goroutine 2 was ended, by pthread_exit or pthread_cancel\n"}},
 	{"end_in_a_section", die_at_the_end_in_a_section, 2, {"panic: a goroutine ended between gos_blocking_begin and gos_blocking_end\n", "goroutine 2 [", "created by die_at_the_end"}},
 	{"goexit_in_a_section", goexit_in_a_section, 2, {"panic: a function that may wait was called between", "gos_goexit", "goexit_in_a_section"}},
+	{"wait_in_a_handler", wait_in_a_handler, 2, {"gossamer: fatal error: a goroutine waits on a stack that is not its own", "gos_sleep(...)", "wait_in_handler(...)"}},
 	{"go_nothing", go_nothing, 2, {"panic: go of nil function\n\ngoroutine 1 [running]:\n", "go_nothing(...)"}},
 	{"go_nothing_with", go_nothing_with, 2, {"panic: go of nil function\n\ngoroutine 1 [running]:\n", "go_nothing_with(...)"}},
 	{"defer_nothing", defer_nothing, 2, {"panic: gos_defer of nil function\n\ngoroutine 1 [running]:\n", "defer_nothing(...)"}},
