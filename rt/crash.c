@@ -113,7 +113,7 @@ static uint32_t done_bell;            /* rung when a report is done */
 static void *dumper_main(void *arg)
 {
 	(void)arg;
-	dumper.tid = current_tid();
+	rt_store_relaxed(&dumper.tid, current_tid());
 	pthread_setname_np(pthread_self(), "gos-dumper");
 	/* Its own crashes must reach the handler, which gives it up. */
 	sigset_t crashes;
@@ -150,7 +150,7 @@ static void *dumper_main(void *arg)
 
 static bool dumper_is_here(void)
 {
-	return dumper.pid != 0 && dumper.pid == current_pid() && rt_load_acquire(&dumper.phase) != RT_DUMPER_LOST;
+	return rt_load_acquire(&dumper.pid) == current_pid() && rt_load_acquire(&dumper.phase) != RT_DUMPER_LOST;
 }
 
 /* Waits for the dumper; false: it is given up, and the caller has to print what is left. */
@@ -215,12 +215,13 @@ static void submit(struct rt_report *report, struct rt_report **slot)
 
 /* ---- reports -------------------------------------------------------------------------------------------------------- */
 
-static int level_cached = -1;
+static int level_cached = -1; /* Sync: atomic; whoever is first sets what all would */
 
 enum rt_traceback_level rt_crash_level(void)
 {
-	if (level_cached >= 0)
-		return (enum rt_traceback_level)level_cached;
+	int cached = rt_load_relaxed(&level_cached);
+	if (cached >= 0)
+		return (enum rt_traceback_level)cached;
 	static const struct {
 		const char *word;
 		enum rt_traceback_level level;
@@ -232,7 +233,7 @@ enum rt_traceback_level rt_crash_level(void)
 	for (size_t i = 0; text != NULL && i < sizeof words / sizeof *words; i++)
 		if (strcmp(text, words[i].word) == 0)
 			level = (int)words[i].level;
-	level_cached = level;
+	rt_store_relaxed(&level_cached, level);
 	return (enum rt_traceback_level)level;
 }
 
@@ -349,9 +350,9 @@ static void on_capture(int signal, siginfo_t *info, void *context)
 
 bool rt_capture_thread(uint32_t tid, struct rt_trace *trace, uint64_t *sp)
 {
-	struct capture *c = &captures[current_tid() == dumper.tid ? 0 : 1];
+	struct capture *c = &captures[current_tid() == rt_load_relaxed(&dumper.tid) ? 0 : 1];
 	uint32_t before = rt_load_acquire(&c->state);
-	if (!capture_usable || (before != CAPTURE_FREE && before != CAPTURE_DONE))
+	if (!rt_load_relaxed(&capture_usable) || (before != CAPTURE_FREE && before != CAPTURE_DONE))
 		return false; /* one that was asked before has still not answered */
 	c->tid = tid;
 	rt_store_release(&c->state, (uint32_t)CAPTURE_ASKED);
@@ -505,7 +506,7 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
 {
 	if (become_panic(signal, info, context))
 		return;
-	if (current_tid() == dumper.tid && dumper.pid == current_pid()) {
+	if (current_tid() == rt_load_relaxed(&dumper.tid) && rt_load_relaxed(&dumper.pid) == current_pid()) {
 		/* Our own mistake, or the process is that broken. Who waits goes on without this thread. */
 		rt_store_release(&dumper.phase, (uint32_t)RT_DUMPER_LOST);
 		rt_add_fetch(&done_bell, 1);
@@ -624,7 +625,7 @@ void rt_crash_init(void)
 	dumper.phase = RT_DUMPER_IDLE;
 	pthread_sigmask(SIG_SETMASK, &all, &old); /* which the dumper inherits */
 	if (pthread_create(&thread, &attr, dumper_main, NULL) == 0)
-		dumper.pid = current_pid();
+		rt_store_release(&dumper.pid, current_pid()); /* dumper_is_here: a thread from before gos_run may ask for a dump */
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 
@@ -640,7 +641,7 @@ void rt_crash_init(void)
 	install(SIGFPE, on_fatal, 0);
 	install(SIGILL, on_fatal, 0);
 	install(SIGABRT, on_fatal, 0);
-	capture_usable = install(CAPTURE_SIGNAL, on_capture, SA_RESTART);
+	rt_store_relaxed(&capture_usable, install(CAPTURE_SIGNAL, on_capture, SA_RESTART)); /* the dumper is there already */
 }
 
 void rt_crash_init_m(struct gos_m *mp)

@@ -227,7 +227,7 @@ READS_WHILE_WRITTEN static void put_goid(struct printer *p, uint64_t goid)
 {
 	put(p, "goroutine ");
 	put_number(p, goid, 10);
-	uint64_t count = gos_runtime.gslabs != NULL ? rt_load_acquire(&gos_runtime.gcount) : 0;
+	uint64_t count = rt_load_acquire(&gos_runtime.gcount);
 	for (uint64_t i = 0; i < count; i++) {
 		const struct gos_g *gp = goroutine_number(i);
 		if (rt_load_relaxed(&gp->goid) == goid && gp->name[0] != 0) {
@@ -667,7 +667,7 @@ struct gos_g *rt_dump_goroutine_at(uint64_t sp)
 
 READS_WHILE_WRITTEN static void put_waits(struct printer *p)
 {
-	uint64_t count = gos_runtime.gslabs != NULL ? rt_load_acquire(&gos_runtime.gcount) : 0, waiting = 0;
+	uint64_t count = rt_load_acquire(&gos_runtime.gcount), waiting = 0;
 	for (uint64_t i = 0; i < count; i++) {
 		struct gos_g *gp = goroutine_number(i);
 		if (rt_load_acquire(&gp->status) != GOS_WAITING || ++waiting > WAITS_MAX)
@@ -711,7 +711,7 @@ bool rt_report_print(struct rt_report *report, bool full)
 			put_waits(p);
 		flush(p, 1);
 	}
-	uint64_t count = gos_runtime.gslabs != NULL && report->show_others ? rt_load_acquire(&gos_runtime.gcount) : 0;
+	uint64_t count = report->show_others ? rt_load_acquire(&gos_runtime.gcount) : 0;
 	if (!report->show_current && count == 0)
 		return !p->lost;
 	if (report->given_up)

@@ -152,6 +152,52 @@ static _Noreturn void die(const struct rt_panic *p, void *user_pc)
 
 /* ---- back to who deferred ------------------------------------------------------------------------------------------- */
 
+#if defined(RT_TSAN)
+
+#define CALLERS_MAX 64
+
+/* The return addresses of target and of those who called it, the innermost CALLERS_MAX of them; how many there are in all. */
+static RT_NOINLINE size_t callers_of(const struct gos_g *gp, const struct gos_defer_frame *target, void **pcs)
+{
+	static const uint8_t saved[] = {RT_REG_RBX, RT_REG_RBP, RT_REG_R12, RT_REG_R13, RT_REG_R14, RT_REG_R15};
+	struct rt_regs regs;
+	struct rt_cursor cursor;
+	uint64_t sp = (uint64_t)(uintptr_t)target->sp;
+	struct rt_memory memory = {.lo = sp, .hi = gp->stack_hi, .bytes = (const char *)(uintptr_t)sp};
+	size_t n = 0;
+	memset(&regs, 0, sizeof regs);
+	for (size_t i = 0; i < sizeof saved; i++)
+		regs.value[saved[i]] = target->saved[i];
+	regs.value[RT_REG_RSP] = sp;
+	regs.value[RT_REG_RIP] = (uint64_t)(uintptr_t)target->pc;
+	regs.known = (1U << RT_REG_COUNT) - 1;
+	for (rt_cursor_start(&cursor, &regs, false, &memory); rt_cursor_step(&cursor); n++)
+		if (n < CALLERS_MAX)
+			pcs[n] = (void *)(uintptr_t)cursor.regs.value[RT_REG_RIP];
+	return n;
+}
+
+#endif
+
+/*
+ * ThreadSanitizer counts calls and returns, and nobody tells it of frames that are left in another way: after some thousands of recoveries it would have no room.
+ * So the rest of the goroutine is another fiber, which has called what is still called. One call too many does no harm there, one too few would.
+ */
+RT_INLINE void leave_frames(struct gos_g *gp, const struct gos_defer_frame *target)
+{
+	(void)gp;
+	(void)target;
+#if defined(RT_TSAN)
+	void *pcs[CALLERS_MAX], *before = gp->sanitizer_fiber;
+	size_t n = callers_of(gp, target, pcs);
+	gp->sanitizer_fiber = rt_sanitizer_fiber(gp);
+	__tsan_switch_to_fiber(gp->sanitizer_fiber, 0);
+	rt_sanitizer_fiber_end(before);
+	for (size_t i = n; i-- > 0;)
+		__tsan_func_entry(pcs[i < CALLERS_MAX ? i : CALLERS_MAX - 1]);
+#endif
+}
+
 static _Noreturn void resume(struct rt_panic *p)
 {
 	struct gos_g *gp = rt_tls_m->curg;
@@ -161,6 +207,7 @@ static _Noreturn void resume(struct rt_panic *p)
 	rt_unwinding_pop(gp);
 	for (uint64_t i = 0; i < target->calls; i++) /* the frame was in a blocking section, which the panic ended */
 		rt_entersyscall(target->pc);
+	leave_frames(gp, target);
 	rt_defer_frame_resume(target);
 }
 

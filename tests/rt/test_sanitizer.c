@@ -471,6 +471,42 @@ GOS_TEST(stacks_are_used_again_after_every_kind_of_end)
 	}
 }
 
+static void recover_it(void)
+{
+	expect(gos_recover() != NULL);
+}
+
+
+__attribute__((noinline)) static int64_t dig_and_panic(int depth)
+{
+	volatile char frame[100];
+	memset((char *)frame, depth, sizeof frame);
+	if (depth == 0) {
+		if (gos_goid() != 0) /* always; but compilers see a recursion without end */
+			gos_panic("at the bottom");
+		return 0;
+	}
+	return dig_and_panic(depth - 1) + frame[depth];
+}
+
+__attribute__((noinline)) static int panics_and_recovers(int depth)
+{
+	gos_defer_frame(1);
+	gos_defer(recover_it);
+	dig_and_panic(depth);
+	return 0;
+}
+
+/* The frames that a panic leaves: who keeps count of them, or of what in them may be touched, must hear of it. */
+GOS_TEST(frames_are_left_by_panics)
+{
+	for (int i = 0; i < 10000; i++) {
+		expect_eq(panics_and_recovers(5 + i % 7), 1);
+		int64_t sum = dig(10, 0);
+		expect_eq(sum, 55);
+	}
+}
+
 static void pass_by_pipe(int from, int to)
 {
 	struct thing *t;
@@ -548,7 +584,7 @@ static void many_in_turn(void)
 }
 
 static const struct gos_death deaths[] = {
-	{"race", race, 66, {"WARNING: ThreadSanitizer: data race", "racer", "'goroutine ", "racer", "rt_go", "race"}, "TSAN_OPTIONS=halt_on_error=0"},
+	{"race", race, 66, {"WARNING: ThreadSanitizer: data race", "racer", "racer", "'goroutine ", "rt_go", "race "}, "TSAN_OPTIONS=halt_on_error=0"},
 	{"too_many", too_many, 2, {"gossamer: fatal error: ThreadSanitizer follows at most ", " goroutines that live at the same time\nLet this build", "too_many"}},
 	{"many_in_turn", many_in_turn, 23, {NULL}, NULL, .never = "ThreadSanitizer"},
 };

@@ -105,7 +105,7 @@ GOS_TEST(sema_ping_pong)
 }
 
 /* Thousands of addresses, several waiters on each: trees of some depth in every root, taken apart in another order. */
-enum { WORDS = 4000, PER_WORD = 3 };
+enum { PER_WORD = 3, WORDS = GOS_TEST_MANY(12000) / PER_WORD };
 static uint32_t words[WORDS];
 static int woken[WORDS];
 

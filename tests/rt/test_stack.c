@@ -221,13 +221,13 @@ GOS_TEST(every_stack_has_a_guard)
 	}
 }
 
+#ifndef GOS_TEST_TSAN /* which follows fewer goroutines */
 static void guarded_late(void)
 {
 	gos_chan_recv(gate, NULL);
 	guarded();
 }
 
-#ifndef GOS_TEST_TSAN /* which follows fewer goroutines */
 GOS_TEST_WITHIN(stacks_past_the_hard_guards_have_one_too, 60)
 {
 	enum { N = RT_HARD_GUARDS + 3000 };
