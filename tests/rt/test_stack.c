@@ -115,7 +115,7 @@ GOS_TEST(big_stacks_give_their_memory_back)
 	}
 	gos_test_until_num(1);
 	size_t after = resident();
-	if (after > before)
+	if (after > before && GOS_TEST_SHADOW == 0)
 		expect_lt(after - before, 32 << 20);
 }
 
@@ -281,7 +281,7 @@ static void overflow_small(void)
 	gos_sleep(10 * GOS_S);
 }
 
-static void overflow_big(void)
+__attribute__((unused)) static void overflow_big(void)
 {
 	static const struct gos_go_options big = {.stack_size = 16 << 20};
 	gos_go_with(&big, overflow_it);
@@ -299,13 +299,20 @@ static void overflow_the_last_of_many(void)
 	gos_sleep(10 * GOS_S);
 }
 
-#ifdef GOS_TEST_ASAN /* it sees the fault before we do */
+#if defined(GOS_TEST_ASAN) || defined(GOS_TEST_TSAN) /* they see the fault before we do */
+#ifdef GOS_TEST_ASAN
+enum { CODE = 1 };
+#else
+enum { CODE = 66 };
+#endif
 static const struct gos_death deaths[] = {
-	{"overflow_main", overflow_main, 1, {"ERROR: AddressSanitizer: stack-overflow", "recurse"}},
-	{"overflow_other", overflow_other, 1, {"ERROR: AddressSanitizer: stack-overflow", "recurse"}},
-	{"overflow_small", overflow_small, 1, {"ERROR: AddressSanitizer: stack-overflow", "recurse"}},
-	{"overflow_big", overflow_big, 1, {"ERROR: AddressSanitizer: stack-overflow", "recurse"}},
-	{"overflow_the_last_of_many", overflow_the_last_of_many, 1, {"ERROR: AddressSanitizer: ", "recurse"}},
+	{"overflow_main", overflow_main, CODE, {"Sanitizer: ", "recurse"}},
+	{"overflow_other", overflow_other, CODE, {"Sanitizer: ", "recurse"}},
+	{"overflow_small", overflow_small, CODE, {"Sanitizer: ", "recurse"}},
+	{"overflow_the_last_of_many", overflow_the_last_of_many, CODE, {"Sanitizer: ", "recurse"}},
+#ifdef GOS_TEST_ASAN /* the other has no room for so many calls */
+	{"overflow_big", overflow_big, CODE, {"Sanitizer: ", "recurse"}},
+#endif
 };
 #else
 static const struct gos_death deaths[] = {

@@ -12,7 +12,7 @@
 
 #define MS 1000000
 
-static volatile int flag, other, reached;
+static int flag, other, reached;
 static int pipe_fds[2];
 
 static void sleep_thread(long ns)
@@ -62,20 +62,20 @@ GOS_TEST(many_goroutines_block_at_once)
 		gos_yield();
 		write_byte();
 	}
-	while (reached < 50)
+	while (__atomic_load_n(&reached, __ATOMIC_ACQUIRE) < 50)
 		gos_sleep(MS);
 }
 
 static void *wait_for_flag(void *arg)
 {
-	while (!flag)
+	while (!__atomic_load_n(&flag, __ATOMIC_ACQUIRE))
 		sleep_thread(MS);
 	return (char *)arg + 1;
 }
 
 static void set_flag(void)
 {
-	flag = 1;
+	__atomic_store_n(&flag, 1, __ATOMIC_RELEASE);
 }
 
 GOS_TEST(gos_blocking_gives_the_value_of_its_function)
@@ -107,7 +107,7 @@ static void *lose_the_P_and_set_errno(void *arg)
 
 static void spin_with_yields(void)
 {
-	while (!flag)
+	while (!__atomic_load_n(&flag, __ATOMIC_ACQUIRE))
 		gos_yield();
 }
 
@@ -119,7 +119,7 @@ GOS_TEST(errno_survives_the_end_of_a_section)
 		gos_blocking(lose_the_P_and_set_errno, NULL);
 		expect_eq(errno, ENOTTY);
 	}
-	flag = 1;
+	__atomic_store_n(&flag, 1, __ATOMIC_RELEASE);
 }
 
 static void *look_around(void *arg)
@@ -177,7 +177,7 @@ GOS_TEST(nothing_is_lost_while_Ps_come_and_go)
 		go(pinger, c, 2000);
 		go(ponger, c, 2000);
 	}
-	while (reached < 60)
+	while (__atomic_load_n(&reached, __ATOMIC_ACQUIRE) < 60)
 		gos_sleep(5 * MS);
 }
 
@@ -190,7 +190,7 @@ GOS_TEST(gos_procs_may_change_while_goroutines_block)
 		go(pinger, c, 1000);
 		go(ponger, c, 1000);
 	}
-	while (reached < 60) {
+	while (__atomic_load_n(&reached, __ATOMIC_ACQUIRE) < 60) {
 		gos_procs(1 + (int)(gos_test_random(&seed) % 8));
 		gos_sleep(2 * MS);
 	}
@@ -219,14 +219,14 @@ static void sleeping_in_a_call(void)
 {
 	static long ns = 300L * MS;
 	gos_blocking(sleep_long, &ns);
-	other = 1;
+	__atomic_store_n(&other, 1, __ATOMIC_RELEASE);
 }
 
 GOS_TEST(all_the_others_may_wait_for_one_that_blocks)
 {
 	gos_chan *c = gos_chan_make(int, 0);
 	go(sleeping_in_a_call);
-	for (int i = 0; i < 50 && !other; i++) /* no deadlock is reported meanwhile */
+	for (int i = 0; i < 50 && !__atomic_load_n(&other, __ATOMIC_ACQUIRE); i++) /* no deadlock is reported meanwhile */
 		gos_sleep(10 * MS);
 	gos_test_until(&other);
 	gos_chan_free(c);

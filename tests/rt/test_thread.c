@@ -11,8 +11,8 @@
 #define LOCKED 5
 #define FREE 20
 
-static volatile int done;
-static volatile long locked_tids[LOCKED];
+static int done;
+static long locked_tids[LOCKED];
 
 static __attribute__((noinline)) long tid(void)
 {
@@ -23,7 +23,7 @@ static void locked_worker(int i, gos_chan *in, gos_chan *out, int rounds)
 {
 	gos_lock_thread();
 	long mine = tid();
-	locked_tids[i] = mine;
+	__atomic_store_n(&locked_tids[i], mine, __ATOMIC_SEQ_CST);
 	for (int round = 0; round < rounds; round++) {
 		int v;
 		expect(gos_chan_recv(in, &v));
@@ -37,17 +37,17 @@ static void locked_worker(int i, gos_chan *in, gos_chan *out, int rounds)
 		gos_chan_send(out, &v);
 		expect_eq(tid(), mine);
 	}
-	locked_tids[i] = 0;
+	__atomic_store_n(&locked_tids[i], 0, __ATOMIC_SEQ_CST);
 	gos_unlock_thread();
 	__atomic_add_fetch(&done, 1, __ATOMIC_SEQ_CST);
 }
 
 static void free_worker(void)
 {
-	while (done < 2 * LOCKED) {
+	while (__atomic_load_n(&done, __ATOMIC_SEQ_CST) < 2 * LOCKED) {
 		long here = tid();
 		for (int i = 0; i < LOCKED; i++)
-			expect_ne(locked_tids[i], here);
+			expect_ne(__atomic_load_n(&locked_tids[i], __ATOMIC_SEQ_CST), here);
 		gos_yield();
 	}
 }
@@ -78,7 +78,7 @@ GOS_TEST(a_locked_goroutine_keeps_its_thread_to_itself)
 GOS_TEST(goroutine_1_may_be_locked)
 {
 	gos_chan *in = gos_chan_make(int, 0), *out = gos_chan_make(int, 0);
-	done = LOCKED; /* of the free workers' count */
+	__atomic_store_n(&done, LOCKED, __ATOMIC_SEQ_CST); /* of the free workers' count */
 	go(feeder, out, in, 100);
 	gos_lock_thread();
 	long mine = tid();
@@ -121,7 +121,7 @@ GOS_TEST(one_that_ends_locked_gives_its_thread_back)
 			gos_sleep(10000);
 	}
 	gos_test_until_num(1);
-	expect_eq(done, 200);
+	expect_eq(__atomic_load_n(&done, __ATOMIC_SEQ_CST), 200);
 }
 
 static void *sleep_thread(void *arg)
@@ -148,7 +148,7 @@ GOS_TEST(a_locked_goroutine_may_block_its_thread)
 	for (int i = 0; i < 10; i++)
 		go(locked_caller);
 	gos_test_until_num(1);
-	expect_eq(done, 10);
+	expect_eq(__atomic_load_n(&done, __ATOMIC_SEQ_CST), 10);
 }
 
 static void starts_one(gos_mutex *m)
@@ -170,7 +170,7 @@ GOS_TEST(locked_goroutines_contend_for_a_mutex)
 	for (int i = 0; i < 10; i++)
 		go(starts_one, &m);
 	gos_test_until_num(1);
-	expect_eq(done, 10);
+	expect_eq(__atomic_load_n(&done, __ATOMIC_SEQ_CST), 10);
 }
 
 GOS_TEST(gos_procs_may_change_around_locked_goroutines)
@@ -179,7 +179,7 @@ GOS_TEST(gos_procs_may_change_around_locked_goroutines)
 	uint64_t seed = gos_test_seed();
 	for (int i = 0; i < 10; i++)
 		go(starts_one, &m);
-	while (done < 10) {
+	while (__atomic_load_n(&done, __ATOMIC_SEQ_CST) < 10) {
 		gos_procs(1 + (int)(gos_test_random(&seed) % 6));
 		gos_sleep(MS / 2);
 	}
