@@ -325,7 +325,7 @@ typedef struct gos_mutex {
 GOS_API void gos_mutex_lock(gos_mutex *m);
 /* True when it took the lock. Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API bool gos_mutex_try_lock(gos_mutex *m);
-/* Any goroutine may unlock, as in Go. Blocks: no.  Panics: when it is not locked.  Owns: nothing. */
+/* Any goroutine may unlock, as in Go; it touches the mutex until it returns, so memory is not to be given back by who has locked it in between. Blocks: no.  Panics: when it is not locked.  Owns: nothing. */
 GOS_API void gos_mutex_unlock(gos_mutex *m);
 
 /* Waits for a number of goroutines to be done; zero when zeroed. */
