@@ -70,7 +70,9 @@ struct gos_go_options {
  * Starts fn(...) as a new goroutine and returns its goid, which is never 0 and never used again. fn takes at most six
  * arguments, integers, pointers or floating-point numbers, which are converted to its prototype's types and checked against
  * them at compile time; they are evaluated before go returns. fn's own value, if it has one, is dropped; it must not return a
- * structure of more than 16 bytes. Define GOS_NO_SHORT_NAMES before including this header to leave `go` itself out.
+ * structure of more than 16 bytes. Define GOS_NO_SHORT_NAMES before including this header to leave `go` itself out. These are macros: put a
+ * compound literal that has commas in parentheses, as in gos_go_with((&(struct gos_go_options){.name = "n", .stack_size = s}), fn). In C++ (17 or
+ * later) fn may be a lambda that captures nothing.
  *
  * Blocks: no.  Panics: when fn is NULL.  Owns: nothing; pointers among the arguments must live as long as fn uses them.
  */
@@ -455,7 +457,7 @@ GOS_API int gos_accept(int fd, struct sockaddr *address, socklen_t *length);
 GOS_API int gos_connect(int fd, const struct sockaddr *address, socklen_t length);
 
 /* Listens on "host:port", "[v6]:port" or ":port" (all addresses); port 0 lets the system choose. A descriptor, or -errno;
- * -EINVAL for an address that cannot be read. Blocks: the goroutine, while a host name that is not a number is looked up.
+ * -EINVAL for an address that cannot be read: the port is a number, not a service's name; -ENOENT for a host that is not known. Blocks: the goroutine, while a host name that is not a number is looked up.
  * Panics: no.  Owns: the caller gets the descriptor. */
 GOS_API int gos_listen_tcp(const char *host_port);
 
@@ -660,6 +662,7 @@ struct gos_go_request {
 }
 
 #include <type_traits>
+#include <utility>
 
 namespace gos_detail {
 struct loader {
@@ -694,6 +697,27 @@ template <class F, class... A> void defer(struct gos_defer_frame *frame, F *fn, 
 {
 	loader l = load(fn, static_cast<A &&>(args)...);
 	gos_defer_with_registers(frame, (void *)fn, &l.registers);
+}
+/* The function that a lambda without captures stands for. */
+template <class L, class = void> struct is_plain : std::false_type {};
+template <class L> struct is_plain<L, decltype((void)+std::declval<const L &>())> : std::true_type {};
+template <class L> auto plain(const L &lambda)
+{
+	static_assert(is_plain<L>::value, "go() and gos_defer() take a function or a lambda that captures nothing: hand it what it needs as arguments");
+	if constexpr (is_plain<L>::value)
+		return +lambda;
+	else
+		return (void (*)())nullptr;
+}
+template <class L, class... A, class = typename std::enable_if<std::is_class<L>::value>::type>
+uint64_t start(const gos_go_options *options, const L &lambda, A &&...args)
+{
+	return start(options, plain(lambda), static_cast<A &&>(args)...);
+}
+template <class L, class... A, class = typename std::enable_if<std::is_class<L>::value>::type>
+void defer(struct gos_defer_frame *frame, const L &lambda, A &&...args)
+{
+	defer(frame, plain(lambda), static_cast<A &&>(args)...);
 }
 } // namespace gos_detail
 #define gos_go(...) gos_detail::start(nullptr, __VA_ARGS__)

@@ -156,6 +156,24 @@ static int app(int, char **)
 	gos_waitgroup_wait(&wg);
 	EXPECT(counter == 50000);
 
+	/* A lambda that captures nothing is a function. */
+	gos_chan *told = gos_chan_make(double, 0);
+	go([](gos_chan *c, double value) { gos_chan_send(c, &value); }, told, 2);
+	EXPECT(gos_chan_recv(told, &d) && d == 2);
+	const auto named = [](gos_chan *c) {
+		double value = 3;
+		gos_chan_send(c, &value);
+	};
+	gos_go_with(&options, named, told);
+	EXPECT(gos_chan_recv(told, &d) && d == 3);
+	gos_chan_free(told);
+	[] {
+		gos_defer_frame();
+		gos_defer([](int by) { counter += by; }, 7);
+		EXPECT(counter == 50000);
+	}();
+	EXPECT(counter == 50007);
+
 	gos_sema s = GOS_SEMA(1);
 	gos_sema_acquire(&s);
 	gos_sema_release(&s);
