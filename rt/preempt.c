@@ -53,7 +53,7 @@ RT_NOINLINE struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc)
 			rt_throw("a function that needs a goroutine was called before gos_run");
 		if (mp == NULL || mp->curg == NULL)
 			rt_throw("a function that needs a goroutine was called from a thread that runs none");
-		rt_panic_at(pc, "a function that may wait was called between gos_blocking_begin and gos_blocking_end");
+		rt_panic_at(pc, "a function that needs a goroutine was called between gos_blocking_begin and gos_blocking_end");
 	}
 	if (mp->curg == NULL) { /* g0, which is not asked to wait */
 		rt_store_relaxed(&mp->go_on, 1u);

@@ -144,7 +144,8 @@ _Noreturn void rt_fatal_fibers(unsigned limit)
 _Noreturn void rt_report_deadlock(void)
 {
 	struct rt_report *report = rt_dying_begin();
-	rt_report_add(report, "fatal error: all goroutines are asleep - deadlock!\n\n");
+	rt_report_add(report, gos_num_goroutines() == 0 ? "fatal error: no goroutines (main called gos_goexit) - deadlock!\n\n" :
+	                                                  "fatal error: all goroutines are asleep - deadlock!\n\n");
 	report->waits = true;
 	report->show_others = rt_crash_level() != RT_LEVEL_NONE;
 	report->system = rt_crash_level() >= RT_LEVEL_SYSTEM;

@@ -302,7 +302,7 @@ PLAIN_TEST_WITHIN(misuse_from_a_thread_without_goroutine, MISUSE_SECONDS)
 PLAIN_TEST_WITHIN(misuse_in_a_blocking_section, MISUSE_SECONDS)
 {
 	each("in_a_section", call_names, call_texts, CALL_COUNT - 2, 2,
-	     "panic: a function that may wait was called between gos_blocking_begin and gos_blocking_end\n\ngoroutine 1 [", "make_call(...)");
+	     "panic: a function that needs a goroutine was called between gos_blocking_begin and gos_blocking_end\n\ngoroutine 1 [", "make_call(...)");
 }
 
 PLAIN_TEST_WITHIN(misuse_in_a_child_of_fork, MISUSE_SECONDS)
@@ -720,7 +720,7 @@ static void use_the_library_and_close_it(void)
 static const struct gos_death deaths[] = {
 	{"before", die_before, 2, {"before gos_run", "gos_yield"}, .plain = true},
 	{"on_a_thread", die_on_a_thread, 2, {"from a thread that runs none", "gos_yield"}},
-	{"in_a_section", die_in_a_section, 2, {"panic: a function that may wait", "gos_yield"}},
+	{"in_a_section", die_in_a_section, 2, {"panic: a function that needs a goroutine", "gos_yield"}},
 	{"in_a_child", die_in_a_child, 2, {"in a child of fork", "gos_yield"}},
 #if GOS_TEST_SLOW == 1
 	{"of_null", die_of_null, -SIGSEGV, {"[signal SIGSEGV", "gos_mutex_lock"}},
@@ -734,7 +734,7 @@ static const struct gos_death deaths[] = {
 	{"exit", exit_while_others_run, 23, {"bye\n"}},
 	{"pthread_exit", die_by_pthread_exit, 2, {"panic: the thread that ran goroutine 2 was ended, by pthread_exit or pthread_cancel\n"}},
 	{"end_in_a_section", die_at_the_end_in_a_section, 2, {"panic: a goroutine ended between gos_blocking_begin and gos_blocking_end\n", "goroutine 2 [", "created by die_at_the_end"}},
-	{"goexit_in_a_section", goexit_in_a_section, 2, {"panic: a function that may wait was called between", "gos_goexit", "goexit_in_a_section"}},
+	{"goexit_in_a_section", goexit_in_a_section, 2, {"panic: a function that needs a goroutine was called between", "gos_goexit", "goexit_in_a_section"}},
 	{"wait_in_a_handler", wait_in_a_handler, 2, {"gossamer: fatal error: a goroutine waits on a stack that is not its own", "gos_sleep(...)", "wait_in_handler(...)"}},
 	{"go_nothing", go_nothing, 2, {"panic: go of nil function\n\ngoroutine 1 [running]:\n", "go_nothing(...)"}},
 	{"go_nothing_with", go_nothing_with, 2, {"panic: go of nil function\n\ngoroutine 1 [running]:\n", "go_nothing_with(...)"}},

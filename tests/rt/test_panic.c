@@ -990,7 +990,7 @@ GOS_TEST(misuse_in_a_blocking_section_is_recovered)
 {
 	gos_chan *c = gos_chan_make(gos_chan *, 1);
 	expect_eq(misuses_section(c), 23);
-	expect(strncmp(told, "a function that may wait was called between", 40) == 0);
+	expect(strncmp(told, "a function that needs a goroutine was called between", 52) == 0);
 	expect_eq(gos_chan_len(c), 0);
 	gos_chan_free(c);
 }

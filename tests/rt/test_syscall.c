@@ -265,7 +265,7 @@ static void die_too_many_threads(void)
 }
 
 static const struct gos_death deaths[] = {
-	{"call_inside", die_call_inside, 2, {"panic: a function that may wait was called between gos_blocking_begin and gos_blocking_end", "goroutine 1 [", "panics_inside"}},
+	{"call_inside", die_call_inside, 2, {"panic: a function that needs a goroutine was called between gos_blocking_begin and gos_blocking_end", "goroutine 1 [", "panics_inside"}},
 	{"end_alone", die_end_alone, 2, {"panic: gos_blocking_end without gos_blocking_begin", "goroutine 1 ["}},
 	{"too_many_threads", die_too_many_threads, 2, {"gossamer: program exceeds 20-thread limit", "fatal error: thread exhaustion", "block_a_thread"}},
 };

@@ -974,7 +974,7 @@ static const struct gos_death deaths[] = {
 	{"in_call",
 	 die_in_call,
 	 2,
-	 {"panic: a function that may wait was called between gos_blocking_begin and gos_blocking_end\n\ngoroutine 1 [running]:\ngos_sleep(...)\n\t",
+	 {"panic: a function that needs a goroutine was called between gos_blocking_begin and gos_blocking_end\n\ngoroutine 1 [running]:\ngos_sleep(...)\n\t",
 	  "panic_in_call(...)\n\t", "gos_blocking(...)\n\t", "die_in_call(...)\n\t"}},
 	{"quit",
 	 quit_oneself,
