@@ -8,15 +8,15 @@
 #include "schedule.h"
 #include "sema.h"
 
-static void add(gos_waitgroup *wg, int n, void *pc)
+/* After n was added the counter is zero or less, or it may have been zero while there were waiters. */
+static RT_NOINLINE void add_slow(gos_waitgroup *wg, int n, uint64_t state, void *pc)
 {
-	uint64_t state = rt_add_fetch(&wg->state, (uint64_t)(int64_t)n << 32);
 	int32_t counter = (int32_t)(state >> 32);
 	uint32_t waiters = (uint32_t)state;
 
-	if (rt_unlikely(counter < 0))
+	if (counter < 0)
 		rt_panic_at(pc, "negative wait group counter");
-	if (rt_unlikely(waiters != 0 && n > 0 && counter == n))
+	if (waiters != 0 && n > 0 && counter == n)
 		rt_panic_at(pc, "wait group raised from zero while goroutines wait");
 	if (counter > 0 || waiters == 0)
 		return;
@@ -28,16 +28,38 @@ static void add(gos_waitgroup *wg, int n, void *pc)
 		rt_sema_release(&wg->sema, false, pc);
 }
 
+RT_INLINE void add(gos_waitgroup *wg, int n, void *pc)
+{
+	uint64_t state = rt_add_fetch(&wg->state, (uint64_t)(int64_t)n << 32);
+	int32_t counter = (int32_t)(state >> 32);
+
+	if (rt_unlikely(counter <= 0 || (counter == n && (uint32_t)state != 0)))
+		add_slow(wg, n, state, pc);
+}
+
+/* Others have their turn first. */
+static RT_NOINLINE void add_later(gos_waitgroup *wg, int n, void *pc)
+{
+	rt_m_look_up(rt_tls_m, pc);
+	add(wg, n, pc);
+}
+
+/* Nothing is kept over a call, so that the usual road saves no register: as in mutex.c. */
+
 void gos_waitgroup_add(gos_waitgroup *wg, int n)
 {
-	rt_m_of_goroutine();
-	add(wg, n, __builtin_return_address(0));
+	if (rt_m_goes_on(rt_tls_m))
+		add(wg, n, __builtin_return_address(0));
+	else
+		add_later(wg, n, __builtin_return_address(0));
 }
 
 void gos_waitgroup_done(gos_waitgroup *wg)
 {
-	rt_m_of_goroutine();
-	add(wg, -1, __builtin_return_address(0));
+	if (rt_m_goes_on(rt_tls_m))
+		add(wg, -1, __builtin_return_address(0));
+	else
+		add_later(wg, -1, __builtin_return_address(0));
 }
 
 void gos_waitgroup_wait(gos_waitgroup *wg)
