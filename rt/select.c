@@ -72,65 +72,64 @@ static uint32_t random_below(struct gos_p *pp, uint32_t n)
 }
 
 /* Before lock[at] stand cases of the channel that is to come there: makes room for it anywhere among them. */
-static RT_NOINLINE int among_same(struct gos_p *pp, const struct gos_case *cases, struct order *o, int at)
+static RT_NOINLINE int among_same(struct gos_p *pp, const struct gos_case *cases, uint16_t *lock, int at)
 {
 	int same = 1;
-	while (same < at && cases[o->lock[at - 1 - same]].chan == cases[o->lock[at - 1]].chan)
+	while (same < at && cases[lock[at - 1 - same]].chan == cases[lock[at - 1]].chan)
 		same++;
 	int to = at - (int)random_below(pp, (uint32_t)same + 1);
-	o->lock[at] = o->lock[to];
+	lock[at] = lock[to];
 	return to;
 }
 
 static void make_order(struct gos_p *pp, const struct gos_case *cases, int n, struct order *o)
 {
+	uint16_t *poll = o->poll, *lock = o->lock;
 	int polled = 0;
 
-	o->locked = 0;
 	for (int i = 0; i < n; i++) {
 		const struct gos_chan *c = cases[i].chan;
 		if (c == NULL)
 			continue;
-		int j = (int)random_below(pp, (uint32_t)polled + 1);
-		o->poll[polled++] = o->poll[j];
-		o->poll[j] = (uint16_t)i;
+		int at = polled++, j = (int)random_below(pp, (uint32_t)at + 1);
+		poll[at] = poll[j];
+		poll[j] = (uint16_t)i;
 		if (n > ON_STACK)
 			continue;
-		int at = o->locked++; /* insertion: a few cases, mostly in order already */
-		for (; at > 0; at--) {
-			const struct gos_chan *before = cases[o->lock[at - 1]].chan;
+		for (; at > 0; at--) { /* insertion: a few cases, mostly in order already */
+			const struct gos_chan *before = cases[lock[at - 1]].chan;
 			if (before <= c) {
 				if (rt_unlikely(before == c))
-					at = among_same(pp, cases, o, at);
+					at = among_same(pp, cases, lock, at);
 				break;
 			}
-			o->lock[at] = o->lock[at - 1];
+			lock[at] = lock[at - 1];
 		}
-		o->lock[at] = (uint16_t)i;
+		lock[at] = (uint16_t)i;
 	}
+	o->locked = polled;
 	if (n <= ON_STACK)
 		return;
 	/* Heap sort: no memory, no recursion on a small stack. What is equal stays in an order as random as that which it begins with. */
-	o->locked = polled;
-	memcpy(o->lock, o->poll, (size_t)polled * sizeof *o->lock);
-	for (int start = o->locked / 2 - 1, end = o->locked; end > 1;) {
+	memcpy(lock, poll, (size_t)polled * sizeof *lock);
+	for (int start = polled / 2 - 1, end = polled; end > 1;) {
 		uint16_t moving;
 		if (start >= 0) {
-			moving = o->lock[start];
+			moving = lock[start];
 		} else {
-			moving = o->lock[--end];
-			o->lock[end] = o->lock[0];
+			moving = lock[--end];
+			lock[end] = lock[0];
 		}
 		int hole = start >= 0 ? start : 0, child;
 		while ((child = 2 * hole + 1) < end) {
-			if (child + 1 < end && cases[o->lock[child]].chan < cases[o->lock[child + 1]].chan)
+			if (child + 1 < end && cases[lock[child]].chan < cases[lock[child + 1]].chan)
 				child++;
-			if (cases[moving].chan >= cases[o->lock[child]].chan)
+			if (cases[moving].chan >= cases[lock[child]].chan)
 				break;
-			o->lock[hole] = o->lock[child];
+			lock[hole] = lock[child];
 			hole = child;
 		}
-		o->lock[hole] = moving;
+		lock[hole] = moving;
 		start = start >= 0 ? start - 1 : start;
 	}
 }
