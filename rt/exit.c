@@ -50,6 +50,19 @@ static void bury(struct gos_g *gp, void *arg)
 		gfree_spill(pp);
 }
 
+/* What most goroutines do not have: deferred calls, a thread. Returns the M that it is then on: free may be the program's own, and give way. */
+static RT_NOINLINE struct gos_m *let_go(struct gos_g *gp)
+{
+	if (gp->flags & RT_G_DEFERS)
+		rt_defer_end(gp);
+	struct gos_m *mp = rt_tls_m;
+	if (gp->flags & RT_G_LOCKED) { /* its thread is anybody's again */
+		gp->locks = 0;
+		mp->locked_g = NULL;
+	}
+	return mp;
+}
+
 _Noreturn void rt_goexit0(void)
 {
 	struct gos_m *mp = rt_tls_m;
@@ -60,9 +73,8 @@ _Noreturn void rt_goexit0(void)
 	}
 	struct gos_p *pp = mp->p;
 	struct gos_g *gp = mp->curg;
-	if (rt_unlikely(gp->flags & RT_G_DEFERS)) {
-		rt_defer_end(gp);
-		mp = rt_tls_m; /* free may be the program's own, and give way */
+	if (rt_unlikely(gp->flags & (RT_G_DEFERS | RT_G_LOCKED))) {
+		mp = let_go(gp);
 		pp = mp->p;
 	}
 
@@ -72,10 +84,6 @@ _Noreturn void rt_goexit0(void)
 	rt_count(&pp->ends);
 	mp->commit = bury;
 	mp->commit_arg = mp;
-	if (rt_unlikely(gp->flags & RT_G_LOCKED)) { /* its thread is anybody's again */
-		gp->locks = 0;
-		mp->locked_g = NULL;
-	}
 	if (rt_unlikely(rt_exceptions_here())) /* ended in a catch block */
 		rt_exceptions_take();
 	struct gos_g *next = rt_become(mp, gp, rt_next(pp));

@@ -26,7 +26,7 @@ void gos_yield(void)
 	struct gos_p *pp = mp->p;
 	struct gos_g *next = rt_next(pp);
 
-	if (next == NULL && pp->ticks_left > 0 && rt_timers_first(pp) > rt_load_relaxed(&gos_runtime.now) &&
+	if (next == NULL && pp->ticks_left >= 0 && rt_timers_first(pp) > rt_load_relaxed(&gos_runtime.now) &&
 	    rt_load_relaxed(&rt_sched.globq_size) == 0)
 		return; /* nobody else wants this P */
 	rt_yield_to(mp, next, __builtin_return_address(0));

@@ -44,9 +44,12 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 	RT_PROBE3(g_park, gp->goid, reason, object);
 	rt_g_set(gp, GOS_RUNNING, GOS_WAITING);
 	rt_debug_event(gp, GOS_EVENT_PARK, reason);
-	mp->unlock = unlock;
-	mp->commit = commit;
-	mp->commit_arg = arg;
+	if (commit == NULL) { /* both are NULL between switches */
+		mp->unlock = unlock;
+	} else {
+		mp->commit = commit;
+		mp->commit_arg = arg;
+	}
 	return rt_switch_to(mp, gp, rt_next(mp->p));
 }
 

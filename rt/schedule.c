@@ -352,9 +352,9 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 		if (rt_unlikely(drained)) {
 			rt_p_drain(pp);
 		} else {
-			bool turn = --pp->ticks_left <= 0;
+			bool turn = --pp->ticks_left < 0;
 			if (turn) /* else one that yields alone would never let it come to that: each time it gets here */
-				pp->ticks_left = RT_TICKS;
+				pp->ticks_left = RT_TICKS - 1;
 			if (turn || rt_timers_first(pp) != INT64_MAX || rt_load_relaxed(&gos_runtime.now) - pp->looked_at >= POLL_INTERVAL) {
 				int64_t now = rt_clock_refresh();
 				pp->looked_at = now;
@@ -421,6 +421,16 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 	}
 }
 
+/* Runs gp, and whoever it gives way to; returns when somebody gives way to g0. g0 stays on its thread. */
+static void switch_from_g0(struct gos_m *mp, struct gos_g *gp)
+{
+	gp = rt_become(mp, &mp->g0, gp);
+	rt_sanitizer_leave(&mp->g0, gp);
+	mp = rt_switch_inline(&mp->g0.sched, &gp->sched, mp);
+	rt_sanitizer_arrive(&mp->g0);
+	rt_switch_finish(mp, NULL);
+}
+
 void rt_schedule_loop(struct gos_m *mp)
 {
 	for (;;) {
@@ -439,7 +449,7 @@ void rt_schedule_loop(struct gos_m *mp)
 				continue;
 			}
 		}
-		rt_switch_to(mp, &mp->g0, gp);
+		switch_from_g0(mp, gp);
 		/* g0 stays on its thread: mp is the same. */
 	}
 }

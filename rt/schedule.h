@@ -65,19 +65,19 @@ RT_INLINE struct gos_g *rt_next(struct gos_p *pp)
 	if (rt_random(pp) % 8 == 0)
 		pp->ticks_left = 0;
 #endif
-	if (rt_unlikely(--pp->ticks_left <= 0 || rt_timers_first(pp) <= rt_load_relaxed(&gos_runtime.now)))
+	if (rt_unlikely(--pp->ticks_left < 0 || rt_timers_first(pp) <= rt_load_relaxed(&gos_runtime.now)))
 		return NULL;
 	return rt_runq_get(pp);
 }
 
-/* The first thing done on a stack that has been switched to. */
-RT_INLINE void rt_switch_finish(struct gos_m *mp)
+/* The first thing done on a stack that has been switched to: gp's, which is mp->curg, or g0's, when gp is NULL. */
+RT_INLINE void rt_switch_finish(struct gos_m *mp, struct gos_g *gp)
 {
-	struct gos_g *prev = mp->prev, *gp = mp->curg;
+	struct gos_g *prev = mp->prev;
 	struct rt_lock *unlock = mp->unlock;
 	void (*commit)(struct gos_g *, void *) = mp->commit;
 
-	rt_store_release(&prev->seq, prev->seq + 1); /* even: prev's stack is whole */
+	rt_count(&prev->seq); /* even: prev's stack is whole */
 	/* From here prev may be run by another M: do not touch it. */
 	if (unlock != NULL) {
 		mp->unlock = NULL;
@@ -100,7 +100,7 @@ RT_INLINE void rt_execute(struct gos_m *mp, struct gos_g *gp)
 	rt_store_relaxed(&gp->m, mp);
 	rt_store_relaxed(&mp->curg, gp);
 	rt_count(&mp->p->tick);
-	rt_store_relaxed(&gp->seq, gp->seq + 1); /* odd: who copies its stack from outside has to try again */
+	rt_count(&gp->seq); /* odd: who copies its stack from outside has to try again */
 	rt_fence_release(); /* before anything is written to the stack */
 }
 
@@ -127,14 +127,14 @@ RT_INLINE struct gos_m *rt_switch_without_exceptions(struct gos_m *mp, struct go
 	rt_sanitizer_leave(from, next);
 	mp = rt_switch_inline(&from->sched, &next->sched, mp);
 	rt_sanitizer_arrive(from);
-	rt_switch_finish(mp);
+	rt_switch_finish(mp, from);
 	return mp;
 }
 
 /* rt_switch_to, for one that does: exception.h. */
 struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next);
 
-/* Leaves `from` for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. */
+/* Leaves `from`, a goroutine, for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. */
 RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
 {
 	if (rt_unlikely(rt_exceptions_here()))

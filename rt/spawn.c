@@ -195,7 +195,7 @@ uint64_t gos_go_with_registers(const struct gos_go_options *options, void *fn, c
 void rt_goroutine_begin(struct gos_m *mp)
 {
 	rt_sanitizer_arrive(mp->curg);
-	rt_switch_finish(mp);
+	rt_switch_finish(mp, mp->curg);
 }
 
 uint64_t gos_go_last(void)

@@ -155,7 +155,7 @@ struct gos_p {
 	uint64_t tick;       /* switches made; thieves read it too */
 	uint64_t parks;      /* of goroutines that ran here */
 	uint32_t calls;      /* blocking sections begun; sysmon reads it. Owner: the P */
-	int32_t ticks_left;  /* until the global queue, timers and the back are looked at. Owner: the P */
+	int32_t ticks_left;  /* switches until the global queue, timers and the back are looked at. Owner: the P */
 	uint32_t turn;       /* which of them comes first next time. Owner: the P */
 	int64_t looked_at;   /* coarse time at which timers and netpoller were last looked at. Owner: the P */
 	int64_t oldest_at;   /* coarse time at which the oldest of runq last had its turn. Owner: the P */
