@@ -36,7 +36,6 @@ extern __thread uint32_t rt_fence_word; /* sanitizer.c */
 #define rt_fence_release() __atomic_thread_fence(__ATOMIC_RELEASE)
 #endif
 
-
 /* True when *p was `expected` and is now `desired`. */
 #define rt_cas(p, expected, desired)                                                                                   \
 	__extension__({                                                                                                \
