@@ -16,7 +16,7 @@ RT_INLINE void rt_chan_copy(const struct gos_chan *c, void *to, const void *from
 {
 	if (c->elem_size == 8)
 		memcpy(to, from, 8);
-	else
+	else if (c->elem_size != 0) /* memcpy wants addresses even for nothing */
 		memcpy(to, from, c->elem_size);
 }
 

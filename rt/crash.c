@@ -9,7 +9,7 @@
  *     asked takes the report over: phase becomes LOST, the dumper never prints again, and the rest is printed by symbol tables alone.
  *
  * Always true:
- *  - A handler is installed only where the disposition is the default, and fatal signals end the process as they would have without us.
+ *  - A handler is installed only where the disposition is the default (for SIGQUIT also where the process was started with it ignored), and fatal signals end the process as they would have without us.
  *  - After fork a child has no dumper: it prints for itself.
  *  - Reports are static: a dumper that was given up may still look at one.
  *
@@ -596,10 +596,22 @@ static void on_quit(int signal, siginfo_t *info, void *context)
 	rt_dying_end();
 }
 
+/* A shell that runs no terminal has what it starts in the background ignore SIGQUIT; that is nobody's wish for a server. What the program itself ignores
+ * later stays ignored. */
+static bool quit_was_ignored;
+
+__attribute__((constructor)) static void look_at_quit(void)
+{
+	struct sigaction action;
+	quit_was_ignored = sigaction(SIGQUIT, NULL, &action) == 0 && (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static bool install(int signal, void (*handler)(int, siginfo_t *, void *), int flags)
 {
 	struct sigaction action;
-	if (sigaction(signal, NULL, &action) != 0 || (action.sa_flags & SA_SIGINFO) != 0 || action.sa_handler != SIG_DFL)
+	if (sigaction(signal, NULL, &action) != 0 || (action.sa_flags & SA_SIGINFO) != 0)
+		return false;
+	if (action.sa_handler != SIG_DFL && !(signal == SIGQUIT && action.sa_handler == SIG_IGN && quit_was_ignored))
 		return false;
 	memset(&action, 0, sizeof action);
 	action.sa_sigaction = handler;

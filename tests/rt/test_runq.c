@@ -71,7 +71,7 @@ PLAIN_TEST(runq_works_when_its_counters_wrap)
 PLAIN_TEST(runq_overflow_moves_the_older_half_to_the_global_queue)
 {
 	struct gos_p *pp = p_new(), *other = p_new();
-	struct gos_g *gs = gs_new(1000);
+	struct gos_g *gs = gs_new(RT_RUNQ_SIZE + 1);
 	rt_sched.nprocs = 1;
 	for (int i = 0; i <= RT_RUNQ_SIZE; i++)
 		rt_runq_put(pp, &gs[i]);

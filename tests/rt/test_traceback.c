@@ -802,6 +802,13 @@ static void quit_oneself(void)
 	gos_sleep(GOS_S * 10);
 }
 
+/* As a shell without a terminal starts what stands before &. */
+static void quit_oneself_in_the_background(void)
+{
+	signal(SIGQUIT, SIG_IGN);
+	execl("/proc/self/exe", "in the background", "--death", "quit", (char *)NULL);
+}
+
 static NOINLINE int swallow(int depth)
 {
 	volatile char some[200];
@@ -980,6 +987,7 @@ static const struct gos_death deaths[] = {
 	 quit_oneself,
 	 2,
 	 {"SIGQUIT: quit\nPC=0x", "goroutine ", "[chan receive, chan 0x", "receive_here(...)\n\t", "receiver(...)\n\t"}},
+	{"quit_in_the_background", quit_oneself_in_the_background, 2, {"SIGQUIT: quit\nPC=0x", "[chan receive, chan 0x"}, .plain = true},
 	{"child",
 	 die_in_child,
 	 2,
