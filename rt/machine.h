@@ -65,6 +65,8 @@ void rt_p_put_idle(struct gos_p *pp);
 /* mp now runs pp, and the reverse. */
 void rt_p_acquire(struct gos_m *mp, struct gos_p *pp);
 struct gos_p *rt_p_release(struct gos_m *mp);
+/* mp gets an idle P, if there is one. It has none. */
+bool rt_p_acquire_idle(struct gos_m *mp);
 /* Moves all that a P beyond GOSMAXPROCS holds to where others find it; its M then gives it up. Owner P only. */
 void rt_p_drain(struct gos_p *pp);
 

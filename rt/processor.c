@@ -45,6 +45,18 @@ void rt_p_acquire(struct gos_m *mp, struct gos_p *pp)
 		pp->ticks_left = 0; /* it runs nothing else: its goroutine switches to g0 when it stops */
 }
 
+bool rt_p_acquire_idle(struct gos_m *mp)
+{
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	struct gos_p *pp = rt_p_take_idle();
+	rt_unlock(&rt_sched.lock);
+	if (pp == NULL)
+		return false;
+	rt_p_acquire(mp, pp);
+	rt_sysmon_look();
+	return true;
+}
+
 struct gos_p *rt_p_release(struct gos_m *mp)
 {
 	struct gos_p *pp = mp->p;

@@ -250,18 +250,6 @@ static bool work_somewhere(void)
 	return rt_load_relaxed(&rt_sched.globq_size) != 0;
 }
 
-static bool acquire_idle(struct gos_m *mp)
-{
-	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
-	struct gos_p *pp = rt_p_take_idle();
-	rt_unlock(&rt_sched.lock);
-	if (pp == NULL)
-		return false;
-	rt_p_acquire(mp, pp);
-	rt_sysmon_look();
-	return true;
-}
-
 static bool something_to_wait_for(void)
 {
 	return rt_netpoll_waiters() != 0 || rt_timers_first_of_all() != INT64_MAX;
@@ -321,12 +309,12 @@ static bool wait_in_netpoller(struct gos_m *mp)
 	struct gos_g *list = rt_netpoll(wait);
 	rt_store_relaxed(&rt_sched.last_poll, rt_clock_refresh());
 	rt_store_relaxed(&rt_sched.poll_until, (int64_t)0);
-	bool got = acquire_idle(mp);
+	bool got = rt_p_acquire_idle(mp);
 	rt_inject(mp, list);
 	rt_store_release(&rt_sched.polling, 0u);
 	rt_fence();
 	/* Who gave up his P in the meantime found the netpoller taken, and sleeps: go on in his place. */
-	return got || (something_to_wait_for() && acquire_idle(mp));
+	return got || (something_to_wait_for() && rt_p_acquire_idle(mp));
 }
 
 /* The app has returned: nothing runs any more. */
@@ -409,7 +397,7 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 			rt_add_fetch(&rt_sched.spinning, (uint32_t)-1);
 		}
 		rt_fence(); /* pairs with putting work in a queue before rt_wake */
-		if (work_somewhere() && acquire_idle(mp)) {
+		if (work_somewhere() && rt_p_acquire_idle(mp)) {
 			start_spinning(mp);
 			continue;
 		}

@@ -61,20 +61,6 @@ static void exit_commit(struct gos_g *gp, void *arg)
 		rt_wake();
 }
 
-static bool take_idle_p(struct gos_m *mp)
-{
-	if (rt_load_relaxed(&rt_sched.idle_p_count) == 0)
-		return false;
-	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
-	struct gos_p *pp = rt_p_take_idle();
-	rt_unlock(&rt_sched.lock);
-	if (pp == NULL)
-		return false;
-	rt_p_acquire(mp, pp);
-	rt_sysmon_look();
-	return true;
-}
-
 RT_NOINLINE bool rt_exitsyscall(void)
 {
 	struct gos_m *mp = rt_tls_m;
@@ -90,7 +76,7 @@ RT_NOINLINE bool rt_exitsyscall(void)
 	if (rt_likely(rt_load_relaxed(&pp->status) == GOS_P_SYSCALL && rt_cas(&pp->status, (uint32_t)GOS_P_SYSCALL, (uint32_t)GOS_P_RUNNING))) {
 		rt_p_acquire(mp, pp);
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNING);
-	} else if (take_idle_p(mp)) {
+	} else if (rt_load_relaxed(&rt_sched.idle_p_count) != 0 && rt_p_acquire_idle(mp)) {
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNING);
 	} else {
 		rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
