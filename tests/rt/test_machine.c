@@ -223,7 +223,7 @@ GOS_TEST(descriptors_are_polled_while_all_are_busy)
 	int p[2];
 	expect_eq(pipe(p), 0);
 	for (int round = 0; round < 10; round++) {
-		total = 0;
+		__atomic_store_n(&total, 0, __ATOMIC_SEQ_CST);
 		gos_test_until_waiting(go(read_and_tell, p[0]), "IO wait");
 		for (int i = 0; i < 20; i++)
 			go(keep_yielding);
