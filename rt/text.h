@@ -26,16 +26,17 @@
 
 #else
 
-#define RT_TEXT_RANGE_OF_(section, name)                                                                                           \
+/* Labels that may be defined again, because a link-time optimizer puts all files into one. */
+#define RT_TEXT_RANGE_OF_(section)                                                                                                 \
 	".pushsection " section ", \"ax\", @progbits\n"                                                                            \
-	".Lrt_text_from_" name ":\n"                                                                                               \
+	"88771:\n"                                                                                                                 \
 	".subsection 8000\n"                                                                                                       \
-	".Lrt_text_to_" name ":\n"                                                                                                 \
+	"88772:\n"                                                                                                                 \
 	".popsection\n"                                                                                                            \
-	".pushsection gos_text, \"awR\", @progbits\n.balign 8\n"                                                                               \
-	".quad .Lrt_text_from_" name ", .Lrt_text_to_" name "\n"                                                                   \
+	".pushsection gos_text, \"awR\", @progbits\n.balign 8\n"                                                                  \
+	".quad 88771b, 88772b\n"                                                                                                   \
 	".popsection\n"
-__asm__(RT_TEXT_RANGE_OF_(".text", "plain") RT_TEXT_RANGE_OF_(".text.unlikely", "unlikely"));
+__asm__(RT_TEXT_RANGE_OF_(".text") RT_TEXT_RANGE_OF_(".text.unlikely"));
 
 /* The entries of all of them. The same address twice: they are lost. */
 struct rt_text_range {
