@@ -545,7 +545,7 @@ __attribute__((noinline)) static void end_the_thread(void)
 	pthread_exit(NULL);
 }
 
-static void die_by_pthread_exit(void)
+__attribute__((unused)) static void die_by_pthread_exit(void)
 {
 	go(end_the_thread);
 	gos_chan_recv(gos_chan_make(int, 0), NULL);
@@ -732,7 +732,9 @@ static const struct gos_death deaths[] = {
 	{"end_section_in_child", end_section_in_child, 2, {"gossamer: fatal error: ", "in a child of fork", "gos_yield", "end_section_in_child"}},
 	{"burn_in_child", burn_in_child, 23, {NULL}},
 	{"exit", exit_while_others_run, 23, {"bye\n"}},
+#if !defined(RT_TSAN) /* which ends the program itself then */
 	{"pthread_exit", die_by_pthread_exit, 2, {"panic: the thread that ran goroutine 2 was ended, by pthread_exit or pthread_cancel\n"}},
+#endif
 	{"end_in_a_section", die_at_the_end_in_a_section, 2, {"panic: a goroutine ended between gos_blocking_begin and gos_blocking_end\n", "goroutine 2 [", "created by die_at_the_end"}},
 	{"goexit_in_a_section", goexit_in_a_section, 2, {"panic: a function that needs a goroutine was called between", "gos_goexit", "goexit_in_a_section"}},
 	{"wait_in_a_handler", wait_in_a_handler, 2, {"gossamer: fatal error: a goroutine waits on a stack that is not its own", "gos_sleep(...)", "wait_in_handler(...)"}},
