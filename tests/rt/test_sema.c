@@ -138,7 +138,7 @@ GOS_TEST(sema_many_addresses)
 		gos_test_until_n_waiting(WORDS * (size_t)(PER_WORD - k), "semacquire");
 		if (k < PER_WORD)
 			for (int i = 0; i < WORDS; i++)
-				expect_le(woken[i], k);
+				expect_le(__atomic_load_n(&woken[i], __ATOMIC_RELAXED), k);
 	}
 	gos_waitgroup_wait(&wg);
 	for (int i = 0; i < WORDS; i++) {
