@@ -148,6 +148,14 @@ static void *dumper_main(void *arg)
 	return NULL;
 }
 
+_Noreturn void rt_dumper_give_up(void)
+{
+	rt_store_release(&dumper.phase, (uint32_t)RT_DUMPER_LOST);
+	rt_add_fetch(&done_bell, 1);
+	futex_wake(&done_bell);
+	stop_forever();
+}
+
 static bool dumper_is_here(void)
 {
 	return rt_load_acquire(&dumper.pid) == current_pid() && rt_load_acquire(&dumper.phase) != RT_DUMPER_LOST;
@@ -506,13 +514,8 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
 {
 	if (become_panic(signal, info, context))
 		return;
-	if (current_tid() == rt_load_relaxed(&dumper.tid) && rt_load_relaxed(&dumper.pid) == current_pid()) {
-		/* Our own mistake, or the process is that broken. Who waits goes on without this thread. */
-		rt_store_release(&dumper.phase, (uint32_t)RT_DUMPER_LOST);
-		rt_add_fetch(&done_bell, 1);
-		futex_wake(&done_bell);
-		stop_forever();
-	}
+	if (current_tid() == rt_load_relaxed(&dumper.tid) && rt_load_relaxed(&dumper.pid) == current_pid())
+		rt_dumper_give_up(); /* our own mistake, or the process is that broken */
 	int saved = errno;
 	struct rt_report *report = rt_dying_begin();
 	rt_regs_of_signal(&report->regs, context);

@@ -20,7 +20,10 @@ void rt_crash_init(void);
 /* Gives this M's thread a stack for signal handlers. On that thread. */
 void rt_crash_init_m(struct gos_m *mp);
 
-/* ---- for throw.c and dump.c ---- */
+/* ---- for throw.c, dump.c and symbolize.c ---- */
+
+/* The dumper cannot go on. Who waits for it prints the rest by symbol tables. On the dumper's thread. */
+_Noreturn void rt_dumper_give_up(void);
 
 #define RT_SIGNAL_STACK_SIZE (64 << 10) /* room for AVX-512 and AMX frames and for printing by symbol tables */
 

@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "traceback.h"
 
 #if defined(__has_include)
@@ -263,6 +264,8 @@ __asm__(".symver rt_dlsym, dlsym@GLIBC_2.2.5");
 	X(dwfl_build_id_find_debuginfo) \
 	X(dwfl_addrmodule)              \
 	X(dwfl_module_addrdie)          \
+	X(dwfl_module_getdwarf)         \
+	X(dwarf_new_oom_handler)        \
 	X(dwfl_module_nextcu)           \
 	X(dwfl_module_addrinfo)         \
 	X(dwarf_haspc)                  \
@@ -363,6 +366,9 @@ static struct rt_symbol *by_libdw(struct rt_symbolizer *s, uint64_t pc, uint64_t
 	if (module == NULL)
 		return NULL;
 	Dwarf_Addr bias = 0;
+	Dwarf *dwarf = libdw.dwfl_module_getdwarf(module, &bias);
+	if (dwarf != NULL)
+		libdw.dwarf_new_oom_handler(dwarf, rt_dumper_give_up); /* else libdw ends the process where it has no memory */
 	Dwarf_Die *cu = unit_of(module, lookup, &bias);
 	const char *file = NULL;
 	int line = 0;
