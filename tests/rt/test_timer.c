@@ -515,7 +515,7 @@ GOS_TEST(timer_freed_while_it_fires)
 
 GOS_TEST_WITHIN(timers_a_hundred_thousand, 60)
 {
-	enum { N = 100000 / GOS_TEST_SLOW };
+	enum { N = GOS_TEST_MANY(100000 / GOS_TEST_SLOW) };
 	static gos_timer *t[N];
 	uint64_t random = gos_test_seed();
 	int stopped = 0, resets = 0;

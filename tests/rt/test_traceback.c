@@ -395,7 +395,7 @@ static volatile int in_call;
 static NOINLINE void *call_here(void *arg)
 {
 	char byte;
-	in_call = 1;
+	__atomic_store_n(&in_call, 1, __ATOMIC_RELEASE);
 	while (read(call_pipe[0], &byte, 1) < 0) /* the dump's signal interrupts it */
 		;
 	return arg;
@@ -426,6 +426,7 @@ static struct gos_g *record_of(uint64_t goid)
 	return NULL;
 }
 
+#if !defined(RT_TSAN) /* which keeps signals back until the call is over, so there is no stack to show */
 GOS_TEST(dump_shows_what_blocks_a_thread)
 {
 	expect(pipe(call_pipe) == 0);
@@ -438,6 +439,7 @@ GOS_TEST(dump_shows_what_blocks_a_thread)
 	expect(write(call_pipe[1], "x", 1) == 1);
 	gos_test_until_num(1);
 }
+#endif
 
 GOS_TEST(dump_says_of_what_waits_which_thread_it_is_locked_to)
 {
