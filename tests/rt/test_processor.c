@@ -165,7 +165,7 @@ static volatile int hogs_started, hogs_stop;
 static void hog(void)
 {
 	__atomic_add_fetch(&hogs_started, 1, __ATOMIC_SEQ_CST);
-	while (!hogs_stop)
+	while (!__atomic_load_n(&hogs_stop, __ATOMIC_RELAXED))
 		gos_checkpoint();
 }
 
@@ -175,12 +175,12 @@ GOS_TEST(procs_lowered_take_hold_at_the_next_call)
 	gos_procs(8);
 	for (int i = 0; i < 8; i++)
 		go(hog);
-	while (hogs_started < 8)
+	while (__atomic_load_n(&hogs_started, __ATOMIC_RELAXED) < 8)
 		gos_sleep(GOS_MS);
 	gos_procs(2);
 	for (uint32_t id = 2; id < 8; id++)
 		while (__atomic_load_n(&gos_runtime.ps[id]->status, __ATOMIC_RELAXED) != GOS_P_RETIRED)
 			gos_sleep(GOS_MS);
-	hogs_stop = 1;
+	__atomic_store_n(&hogs_stop, 1, __ATOMIC_RELAXED);
 	gos_test_until_num(1);
 }
