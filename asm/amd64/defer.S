@@ -5,6 +5,7 @@
  */
 #include "../gobuf.h"
 #include "../../rt/text.h"
+#include "entry.h"
 
 RT_TEXT_RANGE
 
@@ -88,40 +89,10 @@ rt_defer_frame_resume:
 	.cfi_endproc
 	.size	rt_defer_frame_resume, . - rt_defer_frame_resume
 
-/* Saves the argument registers in the order of struct gos_go_registers and calls rt_defer(request, registers, return address). */
-	.globl	rt_defer_entry
-	.hidden	rt_defer_entry
-	.type	rt_defer_entry, @function
-	.p2align 4
-rt_defer_entry:
-	.cfi_startproc
-	.cfi_same_value %rbx
-	endbr64
-	subq	$120, %rsp
-	.cfi_adjust_cfa_offset 120
-	movq	%rdi, 0(%rsp)
-	movq	%rsi, 8(%rsp)
-	movq	%rdx, 16(%rsp)
-	movq	%rcx, 24(%rsp)
-	movq	%r8, 32(%rsp)
-	movq	%r9, 40(%rsp)
-	movq	%xmm0, 48(%rsp)
-	movq	%xmm1, 56(%rsp)
-	movq	%xmm2, 64(%rsp)
-	movq	%xmm3, 72(%rsp)
-	movq	%xmm4, 80(%rsp)
-	movq	%xmm5, 88(%rsp)
-	movq	%xmm6, 96(%rsp)
-	movq	%xmm7, 104(%rsp)
+/* What gos_defer() calls in place of fn: rt_defer(request, registers, return address). */
+	ENTRY_BEGIN rt_defer_entry
 	movq	%r10, %rdi			/* request */
-	movq	%rsp, %rsi			/* registers */
-	movq	120(%rsp), %rdx			/* where gos_defer() stands */
-	call	rt_defer
-	addq	$120, %rsp
-	.cfi_adjust_cfa_offset -120
-	ret
-	.cfi_endproc
-	.size	rt_defer_entry, . - rt_defer_entry
+	ENTRY_END rt_defer_entry, rt_defer
 
 /* void NAME(void *fn, const uint64_t *registers, uint64_t *cfa) */
 	.macro	CALL_DEFERRED name

@@ -27,6 +27,7 @@
  */
 #include "../gobuf.h"
 #include "../../rt/text.h"
+#include "entry.h"
 
 RT_TEXT_RANGE
 
@@ -164,32 +165,9 @@ rt_gostart_begin:
 	.cfi_endproc
 	.size	rt_gostart, . - rt_gostart
 
-/* Saves the argument registers as START_WORD_INTEGER.. wants them and calls rt_go(fn, registers, return address, options). */
+/* What go() and gos_go_with() call in place of fn: rt_go(fn, registers, return address, options). */
 	.macro	GO_ENTRY name, load
-	.globl	\name
-	.hidden	\name
-	.type	\name, @function
-	.p2align 4
-\name:
-	.cfi_startproc
-	.cfi_same_value %rbx
-	endbr64
-	subq	$120, %rsp
-	.cfi_adjust_cfa_offset 120
-	movq	%rdi, 0(%rsp)
-	movq	%rsi, 8(%rsp)
-	movq	%rdx, 16(%rsp)
-	movq	%rcx, 24(%rsp)
-	movq	%r8, 32(%rsp)
-	movq	%r9, 40(%rsp)
-	movq	%xmm0, 48(%rsp)
-	movq	%xmm1, 56(%rsp)
-	movq	%xmm2, 64(%rsp)
-	movq	%xmm3, 72(%rsp)
-	movq	%xmm4, 80(%rsp)
-	movq	%xmm5, 88(%rsp)
-	movq	%xmm6, 96(%rsp)
-	movq	%xmm7, 104(%rsp)
+	ENTRY_BEGIN \name
 	.if \load
 	movq	8(%r10), %rcx			/* request->options */
 	movq	0(%r10), %rdi			/* request->fn */
@@ -197,14 +175,7 @@ rt_gostart_begin:
 	xorl	%ecx, %ecx			/* no options */
 	movq	%r10, %rdi			/* fn */
 	.endif
-	movq	%rsp, %rsi			/* registers */
-	movq	120(%rsp), %rdx			/* where go() stands */
-	call	rt_go
-	addq	$120, %rsp
-	.cfi_adjust_cfa_offset -120
-	ret
-	.cfi_endproc
-	.size	\name, . - \name
+	ENTRY_END \name, rt_go
 	.endm
 
 	GO_ENTRY rt_go_entry, 0
