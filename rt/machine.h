@@ -67,6 +67,8 @@ void rt_p_acquire(struct gos_m *mp, struct gos_p *pp);
 struct gos_p *rt_p_release(struct gos_m *mp);
 /* mp gets an idle P, if there is one. It has none. */
 bool rt_p_acquire_idle(struct gos_m *mp);
+/* Asks whoever runs on pp to give way at the next public function that it calls. Any thread. */
+void rt_p_ask(struct gos_p *pp);
 /* Moves all that a P beyond GOSMAXPROCS holds to where others find it; its M then gives it up. Owner P only. */
 void rt_p_drain(struct gos_p *pp);
 

@@ -45,6 +45,13 @@ void rt_p_acquire(struct gos_m *mp, struct gos_p *pp)
 		pp->ticks_left = 0; /* it runs nothing else: its goroutine switches to g0 when it stops */
 }
 
+void rt_p_ask(struct gos_p *pp)
+{
+	struct gos_m *mp = rt_load_acquire(&pp->m); /* pairs with rt_p_acquire */
+	if (mp != NULL)
+		rt_store_relaxed(&mp->go_on, 0u); /* Ms are never freed; one that has moved on lets others run for nothing */
+}
+
 bool rt_p_acquire_idle(struct gos_m *mp)
 {
 	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
@@ -124,9 +131,7 @@ uint32_t rt_procs_set(uint32_t n)
 	for (uint32_t id = n; id < gos_runtime.pcount; id++) {
 		struct gos_p *pp = gos_runtime.ps[id];
 		rt_timers_move(pp, gos_runtime.ps[0]); /* of those that were idle; the others' Ms do it too */
-		struct gos_m *mp = rt_load_acquire(&pp->m);
-		if (mp != NULL)
-			rt_store_relaxed(&mp->go_on, 0u); /* Ms are never freed; one that has moved on lets others run for nothing */
+		rt_p_ask(pp);
 	}
 	return before;
 }

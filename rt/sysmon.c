@@ -69,9 +69,7 @@ static bool retake(int64_t now)
 				seen[i].run_tick = tick;
 				seen[i].run_since = now;
 			} else if (now - seen[i].run_since >= TIME_SLICE_NS) {
-				struct gos_m *mp = rt_load_acquire(&pp->m); /* pairs with rt_p_acquire */
-				if (mp != NULL)
-					rt_store_relaxed(&mp->go_on, 0u); /* Ms are never freed; one that has moved on lets others run for nothing */
+				rt_p_ask(pp);
 				seen[i].run_since = now;
 			}
 		}
