@@ -264,7 +264,7 @@ static int die(const char *name)
 
 /* ---- looking at goroutines: as a debugger would, through the slabs ---- */
 
-static const char *word_of(unsigned reason)
+const char *gos_test_reason(unsigned reason)
 {
 	switch (reason) {
 #define GOS_REASON(symbol, number, word, object) \
@@ -283,7 +283,7 @@ static struct gos_g *g_at(uint64_t i)
 static bool is_parked(const struct gos_g *gp, const char *reason)
 {
 	return rt_load_acquire(&gp->status) == GOS_WAITING && (rt_load_acquire(&gp->seq) & 1) == 0 &&
-	       strcmp(word_of(rt_load_relaxed(&gp->reason)), reason) == 0;
+	       strcmp(gos_test_reason(rt_load_relaxed(&gp->reason)), reason) == 0;
 }
 
 size_t gos_test_waiting(const char *reason)

@@ -108,6 +108,8 @@ int gos_test_spawn(char *const argv[], const char *environment, char *text, size
 
 /* Waits until goroutine `goid` is parked for `reason` (states.def's word: "chan receive"), with its stack whole. Fails the test after some seconds. */
 void gos_test_until_waiting(uint64_t goid, const char *reason);
+/* states.def's word for a number of it. */
+const char *gos_test_reason(unsigned reason);
 /* How many goroutines are parked for that reason. */
 size_t gos_test_waiting(const char *reason);
 /* Waits until that many are. */

@@ -194,17 +194,6 @@ static UNWATCHED const char *judge(const struct gos_g *gp)
 
 /* ---- looks ---- */
 
-static const char *word_of(unsigned reason)
-{
-	switch (reason) {
-#define GOS_REASON(symbol, number, word, object) \
-	case number:                             \
-		return word;
-#include "abi/states.def"
-	}
-	return "?";
-}
-
 /* Has gp been so for long enough? */
 static UNWATCHED bool is_lost(const struct gos_g *gp, struct stay *stay)
 {
@@ -263,7 +252,7 @@ static UNWATCHED bool look(char *text, size_t size)
 			continue;
 		uint32_t status = PEEK(&gp->status);
 		snprintf(text, size, "goroutine %llu [%s] %s, at %d looks", (unsigned long long)state.stays[i].goid,
-		         status == GOS_WAITING ? word_of(PEEK(&gp->reason)) : "runnable", state.stays[i].wrong, state.stays[i].looks);
+		         status == GOS_WAITING ? gos_test_reason(PEEK(&gp->reason)) : "runnable", state.stays[i].wrong, state.stays[i].looks);
 		return true;
 	}
 	return state.options.also != NULL && state.options.also(text, size);
