@@ -148,7 +148,7 @@ static void *dumper_main(void *arg)
 	return NULL;
 }
 
-_Noreturn void rt_dumper_give_up(void)
+void rt_dumper_give_up(void)
 {
 	rt_store_release(&dumper.phase, (uint32_t)RT_DUMPER_LOST);
 	rt_add_fetch(&done_bell, 1);

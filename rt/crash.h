@@ -23,7 +23,7 @@ void rt_crash_init_m(struct gos_m *mp);
 /* ---- for throw.c, dump.c and symbolize.c ---- */
 
 /* The dumper cannot go on. Who waits for it prints the rest by symbol tables. On the dumper's thread. */
-_Noreturn void rt_dumper_give_up(void);
+void rt_dumper_give_up(void) __attribute__((noreturn)); /* not _Noreturn, which clang does not take for the type of libdw's handler */
 
 #define RT_SIGNAL_STACK_SIZE (64 << 10) /* room for AVX-512 and AMX frames and for printing by symbol tables */
 
