@@ -18,6 +18,11 @@
 #ifndef RT_STATE_H
 #define RT_STATE_H
 
+/* 1: goroutines, locks and channels record who, where from and since when. 0 leaves the stores out, never the fields: what the record costs is the difference. */
+#ifndef GOS_RECORD
+#define GOS_RECORD 1
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
