@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "gos_test.h"
+#include "gos_net.h"
 
 static gos_waitgroup wg;
 
@@ -104,23 +104,6 @@ static void until_count(int *of, int n)
 		expect_lt(gos_now(), give_up);
 }
 
-/* "127.0.0.1:port" of a listener. */
-static const char *address_of(int listener)
-{
-	static char text[64];
-	struct sockaddr_in6 a = {0};
-	socklen_t size = sizeof a;
-	expect_eq(getsockname(listener, (struct sockaddr *)&a, &size), 0);
-	snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(a.sin6_port)); /* the port stands at the same place in both families */
-	return text;
-}
-
-static int must_listen(void)
-{
-	int fd = gos_listen_tcp("127.0.0.1:0");
-	expect_ge(fd, 0);
-	return fd;
-}
 GOS_TEST(addresses_that_cannot_be_read)
 {
 	static const char *const bad[] = {"",          "nothing",       "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1",

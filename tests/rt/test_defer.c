@@ -4,31 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gos_test.h"
-
-static char told[4096];
-
-static void tell(const char *word)
-{
-	strcat(told, word);
-	strcat(told, " ");
-}
+#include "told.h"
 
 static void tell_number(int n)
 {
 	char word[16];
 	snprintf(word, sizeof word, "%d", n);
 	tell(word);
-}
-
-#define expect_told(text) expect_text(told, (text), __LINE__)
-static void expect_text(const char *is, const char *wanted, int line)
-{
-	if (strcmp(is, wanted) != 0) {
-		fprintf(stderr, "line %d: told '%s' and not '%s'\n", line, is, wanted);
-		expect(!"what was told");
-	}
-	told[0] = 0;
 }
 
 #define NOINLINE __attribute__((noinline))

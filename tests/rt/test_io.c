@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "gos_test.h"
+#include "gos_net.h"
 #include "pollfd.h"
 
 static gos_waitgroup wg;
@@ -30,25 +30,16 @@ static void must_socketpair(int s[2])
 
 /* ---- pipes ---- */
 
-static void read_n(int fd, ssize_t wanted, const char *text)
-{
-	char got[100] = "";
-	expect_eq(gos_read(fd, got, sizeof got), wanted);
-	if (wanted > 0)
-		expect(memcmp(got, text, (size_t)wanted) == 0);
-	gos_waitgroup_done(&wg);
-}
-
 GOS_TEST(read_gives_what_is_there)
 {
 	int p[2];
 	must_pipe(p);
 	expect_eq(gos_write(p[1], "hello", 5), 5);
 	gos_waitgroup_add(&wg, 1);
-	read_n(p[0], 5, "hello");
+	read_n(&wg, p[0], 5, "hello");
 	gos_close(p[1]);
 	gos_waitgroup_add(&wg, 1);
-	read_n(p[0], 0, "");
+	read_n(&wg, p[0], 0, "");
 	expect_eq(gos_close(p[0]), 0);
 }
 
@@ -58,7 +49,7 @@ GOS_TEST(read_waits_for_a_writer)
 	must_pipe(p);
 	for (int i = 0; i < 100; i++) {
 		gos_waitgroup_add(&wg, 1);
-		gos_test_until_waiting(go(read_n, p[0], 3, "abc"), "IO wait");
+		gos_test_until_waiting(go(read_n, &wg, p[0], 3, "abc"), "IO wait");
 		expect_eq(gos_write(p[1], "abc", 3), 3);
 		gos_waitgroup_wait(&wg);
 	}
@@ -69,7 +60,7 @@ GOS_TEST(read_waits_for_the_end)
 	int p[2];
 	must_pipe(p);
 	gos_waitgroup_add(&wg, 1);
-	gos_test_until_waiting(go(read_n, p[0], 0, ""), "IO wait");
+	gos_test_until_waiting(go(read_n, &wg, p[0], 0, ""), "IO wait");
 	expect_eq(gos_close(p[1]), 0);
 	gos_waitgroup_wait(&wg);
 }
@@ -79,7 +70,7 @@ GOS_TEST(read_is_interrupted_by_close)
 	int p[2];
 	must_pipe(p);
 	gos_waitgroup_add(&wg, 1);
-	gos_test_until_waiting(go(read_n, p[0], -ECANCELED, ""), "IO wait");
+	gos_test_until_waiting(go(read_n, &wg, p[0], -ECANCELED, ""), "IO wait");
 	expect_eq(gos_close(p[0]), 0);
 	gos_waitgroup_wait(&wg);
 	expect_eq(gos_read(p[0], NULL, 0), -EBADF);
@@ -199,7 +190,7 @@ GOS_TEST(regular_files_are_read_and_written_as_they_are)
 	must_pipe(p);
 	expect(p[0] == fd || p[1] == fd);
 	gos_waitgroup_add(&wg, 1);
-	gos_test_until_waiting(go(read_n, p[0], 1, "x"), "IO wait");
+	gos_test_until_waiting(go(read_n, &wg, p[0], 1, "x"), "IO wait");
 	expect_eq(gos_write(p[1], "x", 1), 1);
 	gos_waitgroup_wait(&wg);
 }
@@ -211,7 +202,7 @@ GOS_TEST(descriptors_are_used_again_and_again)
 		int p[2];
 		must_pipe(p);
 		gos_waitgroup_add(&wg, 1);
-		uint64_t g = go(read_n, p[0], 1, "z");
+		uint64_t g = go(read_n, &wg, p[0], 1, "z");
 		if (i % 10 == 0)
 			gos_test_until_waiting(g, "IO wait");
 		expect_eq(gos_write(p[1], &byte, 1), 1);
@@ -314,7 +305,7 @@ GOS_TEST(close_ends_all_who_wait_for_their_turn)
 	must_pipe(p);
 	gos_waitgroup_add(&wg, 3);
 	for (int i = 0; i < 3; i++)
-		gos_test_until_waiting(go(read_n, p[0], -ECANCELED, ""), "IO wait");
+		gos_test_until_waiting(go(read_n, &wg, p[0], -ECANCELED, ""), "IO wait");
 	expect_eq(gos_close(p[0]), 0);
 	gos_waitgroup_wait(&wg);
 }
@@ -396,7 +387,7 @@ GOS_TEST(deadline_that_does_not_come_changes_nothing)
 	for (int i = 0; i < 200; i++) {
 		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, gos_now() + 1000 * GOS_S), 0);
 		gos_waitgroup_add(&wg, 1);
-		uint64_t reader = go(read_n, s[0], 2, "xy");
+		uint64_t reader = go(read_n, &wg, s[0], 2, "xy");
 		if (i % 10 == 0)
 			gos_test_until_waiting(reader, "IO wait");
 		expect_eq(gos_write(s[1], "xy", 2), 2);
@@ -410,7 +401,7 @@ GOS_TEST(deadline_set_to_the_past_ends_a_read_that_waits)
 	must_socketpair(s);
 	for (int i = 0; i < 100; i++) {
 		gos_waitgroup_add(&wg, 1);
-		gos_test_until_waiting(go(read_n, s[0], -ETIMEDOUT, ""), "IO wait");
+		gos_test_until_waiting(go(read_n, &wg, s[0], -ETIMEDOUT, ""), "IO wait");
 		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, 1), 0);
 		gos_waitgroup_wait(&wg);
 		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, 0), 0);
@@ -424,7 +415,7 @@ GOS_TEST(deadline_moved_on_while_somebody_waits)
 	for (int i = 0; i < 5; i++) {
 		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, gos_now() + 10 * GOS_S), 0);
 		gos_waitgroup_add(&wg, 1);
-		gos_test_until_waiting(go(read_n, s[0], -ETIMEDOUT, ""), "IO wait");
+		gos_test_until_waiting(go(read_n, &wg, s[0], -ETIMEDOUT, ""), "IO wait");
 		int64_t last = 0;
 		for (int n = 0; n < 10; n++) {
 			last = gos_now() + 10 * GOS_MS;
@@ -437,7 +428,7 @@ GOS_TEST(deadline_moved_on_while_somebody_waits)
 	int64_t at = gos_now() + 200 * GOS_MS;
 	expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, at), 0);
 	gos_waitgroup_add(&wg, 1);
-	go(read_n, s[0], 1, "x");
+	go(read_n, &wg, s[0], 1, "x");
 	expect_eq(gos_set_deadline(s[0], GOS_POLL_READ, 0), 0);
 	if (gos_now() < at) { /* else the machine was too slow, and the read may have ended */
 		while (gos_now() < at + 20 * GOS_MS)
@@ -544,7 +535,7 @@ GOS_TEST(deadline_of_both_directions_at_once)
 		must_socketpair(s);
 		fill(s[0]);
 		gos_waitgroup_add(&wg, 2);
-		gos_test_until_waiting(go(read_n, s[0], -ETIMEDOUT, ""), "IO wait");
+		gos_test_until_waiting(go(read_n, &wg, s[0], -ETIMEDOUT, ""), "IO wait");
 		gos_test_until_waiting(go(write_n, s[0], (ssize_t)-ETIMEDOUT), "IO wait");
 		int64_t at = i % 2 ? gos_now() + GOS_MS : gos_now() - GOS_MS;
 		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ | GOS_POLL_WRITE, at), 0);
@@ -562,7 +553,7 @@ GOS_TEST(deadline_of_one_direction_is_not_the_others)
 	must_socketpair(s);
 	expect_eq(gos_set_deadline(s[0], GOS_POLL_WRITE, 1), 0);
 	gos_waitgroup_add(&wg, 1);
-	gos_test_until_waiting(go(read_n, s[0], 1, "x"), "IO wait");
+	gos_test_until_waiting(go(read_n, &wg, s[0], 1, "x"), "IO wait");
 	expect_eq(gos_write(s[0], "y", 1), -ETIMEDOUT);
 	expect_eq(gos_write(s[1], "x", 1), 1);
 	gos_waitgroup_wait(&wg);
@@ -586,7 +577,7 @@ GOS_TEST(deadline_ends_all_who_wait)
 		must_socketpair(s);
 		gos_waitgroup_add(&wg, 60);
 		for (int n = 0; n < 30; n++) {
-			go(read_n, s[0], -ETIMEDOUT, "");
+			go(read_n, &wg, s[0], -ETIMEDOUT, "");
 			go(wait_n, s[0], GOS_POLL_READ, -ETIMEDOUT);
 		}
 		gos_test_until_n_waiting(60, "IO wait");
@@ -609,14 +600,14 @@ GOS_TEST(deadlines_end_with_the_descriptor)
 		expect_eq(gos_set_deadline(s[0], GOS_POLL_READ | GOS_POLL_WRITE, at), 0);
 		if (i % 4 == 0) {
 			gos_waitgroup_add(&wg, 1);
-			read_n(s[0], -ETIMEDOUT, "");
+			read_n(&wg, s[0], -ETIMEDOUT, "");
 		}
 		expect_eq(gos_close(s[0]), 0);
 		expect_eq(gos_close(s[1]), 0);
 		must_socketpair(t);
 		expect(t[0] == s[0] || t[1] == s[0]);
 		gos_waitgroup_add(&wg, 1);
-		gos_test_until_waiting(go(read_n, s[0], 1, "x"), "IO wait");
+		gos_test_until_waiting(go(read_n, &wg, s[0], 1, "x"), "IO wait");
 		if (gos_now() < at + GOS_MS)
 			gos_sleep(2 * GOS_MS);
 		expect_eq(gos_write(t[0] == s[0] ? t[1] : t[0], "x", 1), 1);
@@ -766,7 +757,7 @@ GOS_TEST(close_ends_writers_and_readers_and_those_who_only_wait)
 	gos_waitgroup_add(&wg, 12);
 	for (int i = 0; i < 3; i++) {
 		go(write_n, s[0], (ssize_t)-ECANCELED);
-		go(read_n, s[0], -ECANCELED, "");
+		go(read_n, &wg, s[0], -ECANCELED, "");
 		go(wait_n, s[0], GOS_POLL_READ, -ECANCELED);
 		go(wait_n, s[0], GOS_POLL_WRITE, -ECANCELED);
 	}
@@ -957,7 +948,7 @@ GOS_TEST(wait_fd_and_a_close_by_others)
 		if (i % 2)
 			gos_test_until_waiting(go(wait_n, q[0], GOS_POLL_READ, GOS_POLL_READ), "IO wait");
 		else
-			gos_test_until_waiting(go(read_n, q[0], 1, "y"), "IO wait"); /* and waited for in the other way */
+			gos_test_until_waiting(go(read_n, &wg, q[0], 1, "y"), "IO wait"); /* and waited for in the other way */
 		expect(blocks(q[0]) == (i % 2 == 1));
 		expect_eq(write(q[1], "y", 1), 1);
 		gos_waitgroup_wait(&wg);
@@ -1033,7 +1024,7 @@ GOS_TEST(no_descriptor_left_for_the_poller)
 	expect_eq(open_descriptors(), before);
 	expect_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
 	gos_waitgroup_add(&wg, 1);
-	gos_test_until_waiting(go(read_n, p[0], 1, "x"), "IO wait");
+	gos_test_until_waiting(go(read_n, &wg, p[0], 1, "x"), "IO wait");
 	gos_sleep(2 * GOS_MS);
 	expect_eq(gos_write(p[1], "x", 1), 1);
 	gos_waitgroup_wait(&wg);

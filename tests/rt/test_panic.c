@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gos_test.h"
+#include "told.h"
 
 #define NOINLINE __attribute__((noinline))
 
@@ -22,24 +22,6 @@
 #ifndef SANITIZED
 #define SANITIZED 0 /* else their own signal handlers are installed */
 #endif
-
-static char told[4096];
-
-static void tell(const char *word)
-{
-	strcat(told, word);
-	strcat(told, " ");
-}
-
-#define expect_told(text) expect_text(told, (text), __LINE__)
-static void expect_text(const char *is, const char *wanted, int line)
-{
-	if (strcmp(is, wanted) != 0) {
-		fprintf(stderr, "line %d: told '%s' and not '%s'\n", line, is, wanted);
-		expect(!"what was told");
-	}
-	told[0] = 0;
-}
 
 /* Deferred: recovers, and tells from what. */
 static void rescue(void)

@@ -11,35 +11,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "gos_test.h"
+#include "gos_net.h"
 
 static gos_waitgroup wg;
 
-/* "127.0.0.1:port" of a listener. */
-static const char *address_of(int listener)
-{
-	static char text[64];
-	struct sockaddr_in6 a = {0};
-	socklen_t size = sizeof a;
-	expect_eq(getsockname(listener, (struct sockaddr *)&a, &size), 0);
-	snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(a.sin6_port)); /* the port stands at the same place in both families */
-	return text;
-}
-
-static int must_listen(void)
-{
-	int fd = gos_listen_tcp("127.0.0.1:0");
-	expect_ge(fd, 0);
-	return fd;
-}
-static void read_n(int fd, ssize_t wanted, const char *text)
-{
-	char got[100] = "";
-	expect_eq(gos_read(fd, got, sizeof got), wanted);
-	if (wanted > 0)
-		expect(memcmp(got, text, (size_t)wanted) == 0);
-	gos_waitgroup_done(&wg);
-}
 /* ---- streams ---- */
 
 static void echo(int fd)
@@ -240,7 +215,7 @@ GOS_TEST(reset_by_peer)
 	int fd = gos_dial_tcp(address_of(listener), 0), other = gos_accept(listener, NULL, NULL);
 	struct linger now = {1, 0};
 	gos_waitgroup_add(&wg, 1);
-	gos_test_until_waiting(go(read_n, fd, -ECONNRESET, ""), "IO wait");
+	gos_test_until_waiting(go(read_n, &wg, fd, -ECONNRESET, ""), "IO wait");
 	setsockopt(other, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 	gos_close(other);
 	gos_waitgroup_wait(&wg);
@@ -254,7 +229,7 @@ GOS_TEST(end_of_a_half_closed_connection)
 	int listener = must_listen();
 	int fd = gos_dial_tcp(address_of(listener), 0), other = gos_accept(listener, NULL, NULL);
 	gos_waitgroup_add(&wg, 1);
-	gos_test_until_waiting(go(read_n, other, 0, ""), "IO wait");
+	gos_test_until_waiting(go(read_n, &wg, other, 0, ""), "IO wait");
 	shutdown(fd, SHUT_WR);
 	gos_waitgroup_wait(&wg);
 	expect_eq(gos_write(other, "still", 5), 5);
@@ -483,7 +458,7 @@ GOS_TEST(udp_until_a_deadline_and_until_close)
 	expect_eq(gos_set_deadline(server, GOS_POLL_READ, 0), 0);
 	expect_eq(gos_recvfrom(server, &byte, 1, MSG_DONTWAIT, NULL, NULL), -EAGAIN);
 	gos_waitgroup_add(&wg, 1);
-	gos_test_until_waiting(go(read_n, server, -ECANCELED, ""), "IO wait");
+	gos_test_until_waiting(go(read_n, &wg, server, -ECANCELED, ""), "IO wait");
 	gos_close(server);
 	gos_waitgroup_wait(&wg);
 }
@@ -527,7 +502,7 @@ GOS_TEST(a_descriptor_travels_in_a_message)
 	expect(c != NULL && c->cmsg_type == SCM_RIGHTS);
 	memcpy(&got, CMSG_DATA(c), sizeof got);
 	gos_waitgroup_add(&wg, 1);
-	gos_test_until_waiting(go(read_n, p[0], 3, "abc"), "IO wait");
+	gos_test_until_waiting(go(read_n, &wg, p[0], 3, "abc"), "IO wait");
 	expect_eq(gos_write(got, "abc", 3), 3);
 	gos_waitgroup_wait(&wg);
 }

@@ -23,26 +23,17 @@
 
 /* The body is goroutine 1. */
 #define GOS_TEST(name) GOS_TEST_WITHIN(name, GOS_TEST_SECONDS)
-#define GOS_TEST_WITHIN(name, seconds)                                                                                            \
-	static void name##_body(void);                                                                                            \
-	START_TEST(name)                                                                                                          \
-	{                                                                                                                         \
-		gos_test_run(#name, name##_body, (seconds));                                                                      \
-	}                                                                                                                         \
-	END_TEST                                                                                                                  \
-	__attribute__((constructor)) static void name##_register(void)                                                            \
-	{                                                                                                                         \
-		gos_test_add(name, #name, (seconds));                                                                             \
-	}                                                                                                                         \
-	static void name##_body(void)
+#define GOS_TEST_WITHIN(name, seconds) GOS_TEST_BY_(gos_test_run, name, seconds)
 
 /* The body runs on the process's own thread and the runtime is not started: for white boxes. */
 #define PLAIN_TEST(name) PLAIN_TEST_WITHIN(name, GOS_TEST_SECONDS)
-#define PLAIN_TEST_WITHIN(name, seconds)                                                                                          \
+#define PLAIN_TEST_WITHIN(name, seconds) GOS_TEST_BY_(gos_test_run_plain, name, seconds)
+
+#define GOS_TEST_BY_(run, name, seconds)                                                                                          \
 	static void name##_body(void);                                                                                            \
 	START_TEST(name)                                                                                                          \
 	{                                                                                                                         \
-		gos_test_run_plain(#name, name##_body, (seconds));                                                                \
+		run(#name, name##_body, (seconds));                                                                               \
 	}                                                                                                                         \
 	END_TEST                                                                                                                  \
 	__attribute__((constructor)) static void name##_register(void)                                                            \
