@@ -39,6 +39,10 @@ GOS_TEST(yield_is_fair_on_one_p)
 	gos_waitgroup_add(&wg, N);
 	for (int i = 0; i < N; i++)
 		go(count_turns, &turns[i], &wg);
+	for (int i = 0; i < N; i++) /* on a slow machine this goroutine has had to give way while it made them, and the first have gone ahead */
+		while (turns[i] == 0)
+			gos_yield();
+	memset(turns, 0, sizeof turns);
 	for (int64_t until = gos_now() + 200 * GOS_MS; gos_now() < until;)
 		gos_yield();
 	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
