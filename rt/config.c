@@ -21,9 +21,12 @@ static const struct knob {
 	const char *word;
 	int64_t *value;
 	int64_t least, most;
+	const char *name; /* may stand in place of a number; NULL: none may */
+	int64_t meaning;  /* what it means */
 } knobs[] = {
 	{"schedtrace", &rt_config.schedtrace, 0, INT32_MAX},
 	{"scheddetail", &rt_config.scheddetail, 0, 1},
+	{"seed", &rt_config.seed, 0, INT64_MAX, "random", RT_SEED_RANDOM},
 };
 
 /* The first `length` bytes of what the environment says, fit to be printed. */
@@ -87,7 +90,17 @@ __attribute__((format(printf, 3, 4))) static void complain(const char *word, siz
 	fprintf(stderr, "gossamer: GOSDEBUG: %s %s; ignored\n", show(word, length).text, why);
 }
 
-/* One word=number, of `length` bytes. Said twice, the last counts. */
+/* A number within the knob's bounds, or its name. */
+static bool read_value(const struct knob *knob, const char *text, size_t length, int64_t *value)
+{
+	if (knob->name != NULL && strlen(knob->name) == length && memcmp(knob->name, text, length) == 0) {
+		*value = knob->meaning;
+		return true;
+	}
+	return parse(text, length, value) && *value >= knob->least && *value <= knob->most;
+}
+
+/* One word=value, of `length` bytes. Said twice, the last counts. */
 static void debug_word(const char *word, size_t length)
 {
 	const char *equals = memchr(word, '=', length);
@@ -102,8 +115,9 @@ static void debug_word(const char *word, size_t length)
 		complain(word, length, "is not a word that is known");
 	else if (equals == NULL)
 		complain(word, length, "has no value");
-	else if (!parse(equals + 1, length - name_length - 1, &value) || value < knob->least || value > knob->most)
-		complain(word, length, "is not a number from %lld to %lld", (long long)knob->least, (long long)knob->most);
+	else if (!read_value(knob, equals + 1, length - name_length - 1, &value))
+		complain(word, length, "is not a number from %lld to %lld%s%s", (long long)knob->least, (long long)knob->most,
+		         knob->name != NULL ? ", nor " : "", knob->name != NULL ? knob->name : "");
 	else
 		*knob->value = value;
 }
@@ -151,9 +165,22 @@ static void check_traceback(void)
 	fprintf(stderr, "gossamer: GOSTRACEBACK=%s is not none, single, all, system or crash; using single\n", show(text, strlen(text)).text);
 }
 
+/* A seed decides who runs next: for that there is one P. */
+static void one_p_for_seed(void)
+{
+	const char *text = getenv("GOSMAXPROCS");
+	if (rt_config.seed == RT_SEED_NONE)
+		return;
+	if (rt_config.procs > 1 && text != NULL && *text != '\0')
+		fprintf(stderr, "gossamer: GOSMAXPROCS=%s: with a seed in GOSDEBUG there is one P\n", show(text, strlen(text)).text);
+	rt_config.procs = 1;
+}
+
 void rt_config_read(uint32_t procs_max)
 {
+	rt_config.seed = RT_SEED_NONE;
 	read_procs(procs_max);
 	check_traceback();
 	read_debug();
+	one_p_for_seed();
 }

@@ -2,7 +2,7 @@
 /*
  * config.h - what the environment says, read once when the runtime begins. Floor 0.
  *
- * GOSMAXPROCS, and the words of GOSDEBUG=word=number,word=number. GOSTRACEBACK is looked at by rt_crash_level, which may be needed before gos_run;
+ * GOSMAXPROCS, and the words of GOSDEBUG=word=value,word=value. GOSTRACEBACK is looked at by rt_crash_level, which may be needed before gos_run;
  * here it is only checked. A mistake in any of them is named on stderr, and what it concerns stays as it was: it never ends the program.
  */
 #ifndef RT_CONFIG_H
@@ -15,6 +15,9 @@ struct rt_config {
 	uint32_t procs;      /* GOSMAXPROCS, else the number of CPUs that the process may use */
 	int64_t schedtrace;  /* milliseconds from one line about the scheduler to the next; 0: none. stats.c */
 	int64_t scheddetail; /* 1: with a line for each P, M and goroutine */
+	int64_t seed;        /* chooses the interleaving, seed.h; or one of the following */
+#define RT_SEED_NONE (-1)
+#define RT_SEED_RANDOM (-2)
 };
 extern struct rt_config rt_config;
 

@@ -75,6 +75,36 @@ PLAIN_TEST(numbers_have_two_forms_and_bounds)
 	}
 }
 
+PLAIN_TEST(a_word_may_have_a_name_for_a_value)
+{
+	read_with("schedtrace=3");
+	expect_eq(rt_config.seed, RT_SEED_NONE);
+	read_with("seed=random");
+	expect_eq(rt_config.seed, RT_SEED_RANDOM);
+	read_with("seed=0");
+	expect_eq(rt_config.seed, 0);
+	read_with("seed=9223372036854775807");
+	expect_eq(rt_config.seed, INT64_MAX);
+	static const char *const nonsense[] = {"seed=9223372036854775808", "seed=-1", "seed=-2", "seed=rando", "seed=randomly", "seed=", "seed", "schedtrace=random"};
+	for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+		read_with(nonsense[i]);
+		if (rt_config.seed != RT_SEED_NONE || rt_config.schedtrace != 0)
+			ck_abort_msg("%s: %lld", nonsense[i], (long long)rt_config.seed);
+	}
+}
+
+PLAIN_TEST(with_a_seed_there_is_one_p)
+{
+	setenv("GOSMAXPROCS", "3", 1);
+	read_with("seed=7");
+	expect_eq(rt_config.procs, 1);
+	read_with("");
+	expect_eq(rt_config.procs, 3);
+	unsetenv("GOSMAXPROCS");
+	read_with("seed=random");
+	expect_eq(rt_config.procs, 1);
+}
+
 PLAIN_TEST(no_more_procs_than_can_be)
 {
 	setenv("GOSMAXPROCS", "8", 1);
@@ -113,6 +143,11 @@ static const struct gos_death deaths[] = {
 	 23,
 	 {"gossamer: GOSDEBUG: schedtrace=abc is not a number from 0 to 2147483647; ignored\n", "schedtrace 0, scheddetail 1"},
 	 "GOSDEBUG=schedtrace=abc,scheddetail=1"},
+	{"no_seed",
+	 print_config,
+	 23,
+	 {"gossamer: GOSDEBUG: seed=dice is not a number from 0 to 9223372036854775807, nor random; ignored\n", "schedtrace 0"},
+	 "GOSDEBUG=seed=dice"},
 	{"out_of_bounds",
 	 print_config,
 	 23,
