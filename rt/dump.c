@@ -17,8 +17,6 @@
 #endif
 #include "dump.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,54 +26,18 @@
 #include "clock.h"
 #include "crash.h"
 #include "machine.h"
+#include "printer.h"
 #include "state.h"
 #include "symbolize.h"
+#include "words.h"
 
 #define COPY_MIN (256u << 10)
 #define COPY_MAX (64u << 20) /* of one stack; deeper frames than that are not shown */
 #define WAITS_MAX 100        /* lines of a deadlock report */
 #define ATTEMPTS 200         /* to find one goroutine standing still, or running, but not between the two */
 
-enum object {
-#define GOS_OBJECT(symbol, number, word) OBJECT_##symbol = number,
-#include "abi/states.def"
-};
-
-static const char *const object_words[] = {
-#define GOS_OBJECT(symbol, number, word) [number] = word,
-#include "abi/states.def"
-};
-
-static const char *const state_words[] = {
-#define GOS_STATE(symbol, number, word, ...) [number] = word,
-#include "abi/states.def"
-};
-
-static const struct {
-	const char *word;
-	enum object object;
-} reasons[] = {
-#define GOS_REASON(symbol, number, word, object) [number] = {word, OBJECT_##object},
-#include "abi/states.def"
-};
-
-static const struct {
-	uint8_t bit;
-	const char *word;
-} flags[] = {
-#define GOS_FLAG(symbol, word) {RT_G_##symbol, word},
-#include "abi/states.def"
-};
-
-/* Reads what others write, on purpose: what is proved afterwards not to have changed, or is only shown. */
-#define READS_WHILE_WRITTEN __attribute__((no_sanitize("thread")))
-
 struct printer {
-	struct rt_report *report;
-	struct rt_symbolizer *symbols;
-	bool lost; /* somebody else has taken over, or nobody wants it any more */
-	size_t used;
-	char text[64 << 10];
+	struct rt_printer out;
 	char *copy; /* of a stack */
 	size_t copy_size;
 	struct gos_g g; /* as it was when its stack was copied */
@@ -88,133 +50,17 @@ struct printer {
 
 static struct printer printers[2]; /* of the dumper; of who prints for itself */
 
-/* ---- text ----------------------------------------------------------------------------------------------------------- */
-
-static bool write_all(int fd, const char *text, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, text, n);
-		if (done < 0 && errno == EAGAIN) { /* somebody made stderr non-blocking */
-			struct pollfd p = {.fd = fd, .events = POLLOUT};
-			poll(&p, 1, -1);
-		} else if (done < 0 && errno != EINTR) {
-			return false;
-		} else if (done > 0) {
-			text += done;
-			n -= (size_t)done;
-		}
-	}
-	return true;
-}
-
-/* Writes what there is; `next` is then where to go on. */
-static void flush(struct printer *p, uint64_t next)
-{
-	struct rt_report *report = p->report;
-	if (p->lost || p->used == 0)
-		return;
-	if (report->phase != NULL) {
-		uint32_t working = RT_DUMPER_WORKING;
-		if (!__atomic_compare_exchange_n(report->phase, &working, RT_DUMPER_WRITING, false, __ATOMIC_ACQUIRE,
-						 __ATOMIC_RELAXED)) {
-			p->lost = true;
-			return;
-		}
-	}
-	bool written = write_all(report->fd, p->text, p->used);
-	p->used = 0;
-	report->next = next;
-	if (report->phase != NULL)
-		rt_store_release(report->phase, (uint32_t)RT_DUMPER_WORKING);
-	if (!written)
-		p->lost = true;
-}
-
-static void put_part(struct printer *p, const char *text, size_t n)
-{
-	while (n > sizeof p->text - p->used) {
-		size_t part = sizeof p->text - p->used;
-		memcpy(p->text + p->used, text, part);
-		p->used += part;
-		text += part;
-		n -= part;
-		flush(p, p->report->next);
-		if (p->lost) {
-			p->used = 0;
-			return;
-		}
-	}
-	memcpy(p->text + p->used, text, n);
-	p->used += n;
-}
-
-static void put(struct printer *p, const char *text)
-{
-	put_part(p, text, strlen(text));
-}
-
-static void put_number(struct printer *p, uint64_t value, unsigned base)
-{
-	char digits[24], *at = digits + sizeof digits;
-	*--at = 0;
-	do {
-		*--at = "0123456789abcdef"[value % base];
-		value /= base;
-	} while (value != 0);
-	put(p, at);
-}
-
-static void put_signed(struct printer *p, int64_t value)
-{
-	if (value < 0)
-		put(p, "-");
-	put_number(p, value < 0 ? -(uint64_t)value : (uint64_t)value, 10);
-}
-
-static void put_address(struct printer *p, const void *address)
-{
-	put(p, "0x");
-	put_number(p, (uint64_t)(uintptr_t)address, 16);
-}
-
-/* Text of the program's within brackets: what would end an item or a line is replaced. */
-static void put_inert(struct printer *p, const char *text, size_t max)
-{
-	char copy[128];
-	size_t n = 0;
-	for (; n < max && n + 1 < sizeof copy && text[n] != 0; n++) {
-		char c = text[n];
-		copy[n] = c == '[' ? '(' : c == ']' ? ')' : c == ',' ? ';' : (unsigned char)c < ' ' || c == 127 ? '?' : c;
-	}
-	copy[n] = 0;
-	put(p, copy);
-}
-
-/* The same, of text that may not be there any more. */
-static void put_peeked(struct printer *p, const char *text)
-{
-	char copy[100];
-	size_t n = text != NULL ? rt_peek(copy, (uint64_t)(uintptr_t)text, sizeof copy - 1) : 0;
-	copy[n] = 0;
-	put_inert(p, n > 0 ? copy : "?", sizeof copy);
-}
-
 /* ---- objects -------------------------------------------------------------------------------------------------------- */
 
-static enum object object_of(const struct gos_g *gp)
+static enum rt_object object_of(const struct gos_g *gp)
 {
-	return gp->status == GOS_WAITING && gp->reason < sizeof reasons / sizeof *reasons ? reasons[gp->reason].object
-											  : OBJECT_NONE;
+	return gp->status == GOS_WAITING ? rt_reason_object(gp->reason) : RT_OBJECT_NONE;
 }
 
 static const char *doing(const struct gos_g *gp)
 {
-	if (gp->status == GOS_WAITING)
-		return gp->reason < sizeof reasons / sizeof *reasons && reasons[gp->reason].word[0] != 0
-			       ? reasons[gp->reason].word
-			       : "waiting";
-	return gp->status < sizeof state_words / sizeof *state_words && state_words[gp->status] != NULL ? state_words[gp->status]
-													: "?";
+	const char *reason = gp->status == GOS_WAITING ? rt_reason_word(gp->reason) : "";
+	return reason[0] != 0 && reason[0] != '?' ? reason : rt_state_word(gp->status);
 }
 
 static struct gos_g *goroutine_number(uint64_t i)
@@ -223,17 +69,17 @@ static struct gos_g *goroutine_number(uint64_t i)
 }
 
 /* "goroutine 7", and its name if there is one. A search: deadlock reports only. */
-READS_WHILE_WRITTEN static void put_goid(struct printer *p, uint64_t goid)
+RT_READS_WHILE_WRITTEN static void put_goid(struct printer *p, uint64_t goid)
 {
-	put(p, "goroutine ");
-	put_number(p, goid, 10);
+	rt_put(&p->out, "goroutine ");
+	rt_put_number(&p->out, goid, 10);
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount);
 	for (uint64_t i = 0; i < count; i++) {
 		const struct gos_g *gp = goroutine_number(i);
 		if (rt_load_relaxed(&gp->goid) == goid && gp->name[0] != 0) {
-			put(p, " \"");
-			put_inert(p, gp->name, sizeof gp->name);
-			put(p, "\"");
+			rt_put(&p->out, " \"");
+			rt_put_inert(&p->out, gp->name, sizeof gp->name);
+			rt_put(&p->out, "\"");
 			break;
 		}
 	}
@@ -250,29 +96,29 @@ static const char *const chan_owners[] = {
 static void put_chan(struct printer *p, const void *address, bool details)
 {
 	struct gos_chan c;
-	put(p, object_words[OBJECT_CHAN]);
-	put(p, " ");
-	put_address(p, address);
+	rt_put(&p->out, rt_object_word(RT_OBJECT_CHAN));
+	rt_put(&p->out, " ");
+	rt_put_address(&p->out, address);
 	if (!details || rt_peek(&c, (uint64_t)(uintptr_t)address, sizeof c) != sizeof c)
 		return;
-	put(p, " (");
-	put_peeked(p, c.elem_type);
+	rt_put(&p->out, " (");
+	rt_put_peeked(&p->out, c.elem_type);
 	if (c.capacity == 0) {
-		put(p, "; unbuffered");
+		rt_put(&p->out, "; unbuffered");
 	} else {
-		put(p, "; ");
-		put_number(p, c.count, 10);
-		put(p, " of ");
-		put_number(p, c.capacity, 10);
-		put(p, " buffered");
+		rt_put(&p->out, "; ");
+		rt_put_number(&p->out, c.count, 10);
+		rt_put(&p->out, " of ");
+		rt_put_number(&p->out, c.capacity, 10);
+		rt_put(&p->out, " buffered");
 	}
 	if (c.owner < sizeof chan_owners / sizeof *chan_owners)
-		put(p, chan_owners[c.owner]);
-	put(p, "; made at ");
-	put_peeked(p, c.file);
-	put(p, ":");
-	put_number(p, c.line, 10);
-	put(p, ")");
+		rt_put(&p->out, chan_owners[c.owner]);
+	rt_put(&p->out, "; made at ");
+	rt_put_peeked(&p->out, c.file);
+	rt_put(&p->out, ":");
+	rt_put_number(&p->out, c.line, 10);
+	rt_put(&p->out, ")");
 }
 
 /* " held by goroutine 7", or nothing when nobody does. */
@@ -280,78 +126,78 @@ static void put_holder(struct printer *p, const char *how, uint64_t goid, bool d
 {
 	if (goid == 0)
 		return;
-	put(p, how);
+	rt_put(&p->out, how);
 	if (details) {
 		put_goid(p, goid);
 	} else {
-		put(p, "goroutine ");
-		put_number(p, goid, 10);
+		rt_put(&p->out, "goroutine ");
+		rt_put_number(&p->out, goid, 10);
 	}
 }
 
 /* What gp waits on. prefix comes before each, if there is anything. */
 static void put_objects(struct printer *p, const struct gos_g *gp, const char *prefix, bool details)
 {
-	enum object object = object_of(gp);
+	enum rt_object object = object_of(gp);
 	uint64_t at = (uint64_t)(uintptr_t)gp->wait_obj;
-	if (object == OBJECT_NONE || at == 0 || (object == OBJECT_TIMER && !details))
+	if (object == RT_OBJECT_NONE || at == 0 || (object == RT_OBJECT_TIMER && !details))
 		return;
-	if (object == OBJECT_SELECT) {
+	if (object == RT_OBJECT_SELECT) {
 		struct gos_sudog sg;
 		for (int n = 0; at != 0 && rt_peek(&sg, at, sizeof sg) == sizeof sg; at = (uint64_t)(uintptr_t)sg.waitlink) {
-			put(p, prefix);
+			rt_put(&p->out, prefix);
 			if (n++ == (details ? 16 : 4)) {
-				put(p, "...");
+				rt_put(&p->out, "...");
 				return;
 			}
 			if (details)
-				put(p, sg.case_dir == GOS_DIR_SEND ? "send to " : "receive from ");
+				rt_put(&p->out, sg.case_dir == GOS_DIR_SEND ? "send to " : "receive from ");
 			put_chan(p, sg.obj, details);
 		}
 		return;
 	}
-	put(p, prefix);
-	if (object == OBJECT_CHAN) {
+	rt_put(&p->out, prefix);
+	if (object == RT_OBJECT_CHAN) {
 		put_chan(p, gp->wait_obj, details);
 		return;
 	}
-	put(p, object_words[object]);
-	put(p, " ");
-	if (object == OBJECT_FD) {
+	rt_put(&p->out, rt_object_word(object));
+	rt_put(&p->out, " ");
+	if (object == RT_OBJECT_FD) {
 		struct gos_pollfd pd;
 		if (rt_peek(&pd, at, sizeof pd) == sizeof pd)
-			put_signed(p, pd.fd);
+			rt_put_signed(&p->out, pd.fd);
 		else
-			put(p, "?");
+			rt_put(&p->out, "?");
 		return;
 	}
-	put_address(p, gp->wait_obj);
-	if (object == OBJECT_GROUP) {
+	rt_put_address(&p->out, gp->wait_obj);
+	if (object == RT_OBJECT_GROUP) {
 		gos_waitgroup wg;
 		if (rt_peek(&wg, at, sizeof wg) == sizeof wg) {
-			put(p, " with ");
-			put_number(p, wg.state >> 32, 10);
-			put(p, " to come");
+			rt_put(&p->out, " with ");
+			rt_put_number(&p->out, wg.state >> 32, 10);
+			rt_put(&p->out, " to come");
 		}
-	} else if (object == OBJECT_MUTEX) {
+	} else if (object == RT_OBJECT_MUTEX) {
 		gos_mutex m;
 		if (rt_peek(&m, at, sizeof m) == sizeof m)
 			put_holder(p, " held by ", m.owner, details);
-	} else if (object == OBJECT_RWMUTEX) {
+	} else if (object == RT_OBJECT_RWMUTEX) {
 		gos_rwmutex rw;
 		if (rt_peek(&rw, at, sizeof rw) != sizeof rw)
 			return;
 		put_holder(p, " held by ", rw.owner, details);
 		if (rw.owner == 0 && rw.leaving > 0) {
-			put(p, " held by ");
-			put_number(p, (uint64_t)rw.leaving, 10);
-			put(p, rw.leaving == 1 ? " reader" : " readers");
+			rt_put(&p->out, " held by ");
+			rt_put_number(&p->out, (uint64_t)rw.leaving, 10);
+			rt_put(&p->out, rw.leaving == 1 ? " reader" : " readers");
 			if (rw.writers.owner != 0 && rw.writers.owner != gp->goid) {
 				put_holder(p, " that ", rw.writers.owner, details);
-				put(p, " waits for");
+				rt_put(&p->out, " waits for");
 			}
 		}
-	} else if (object == OBJECT_ONCE) {
+	} else if (object == RT_OBJECT_ONCE) {
 		gos_once once;
 		if (rt_peek(&once, at, sizeof once) == sizeof once)
 			put_holder(p, " run by ", once.mutex.owner, details);
@@ -363,55 +209,35 @@ static void put_objects(struct printer *p, const struct gos_g *gp, const char *p
 /* "\tfile:line +0x1d": panicparse stops at endings of file names that no compiler of Go knows. */
 static void put_place(struct printer *p, const struct rt_symbol *symbol)
 {
-	put(p, "\n\t");
+	rt_put(&p->out, "\n\t");
 	if (symbol->file == NULL) {
-		put(p, "??:0");
+		rt_put(&p->out, "??:0");
 	} else {
 		size_t n = strlen(symbol->file);
 		const char *end = n > 2 && symbol->file[n - 2] == '.' ? symbol->file + n - 1 : "";
 		if (*end == 'S') {
-			put_part(p, symbol->file, n - 1);
-			put(p, "s");
+			rt_put_part(&p->out, symbol->file, n - 1);
+			rt_put(&p->out, "s");
 		} else {
-			put_part(p, symbol->file, n);
+			rt_put_part(&p->out, symbol->file, n);
 			if (*end != 'c' && *end != 's' && (n < 4 || strcmp(symbol->file + n - 3, ".go") != 0))
-				put(p, ".c");
+				rt_put(&p->out, ".c");
 		}
-		put(p, ":");
-		put_number(p, symbol->line, 10);
+		rt_put(&p->out, ":");
+		rt_put_number(&p->out, symbol->line, 10);
 	}
 	if (symbol->offset != 0) {
-		put(p, " +0x");
-		put_number(p, symbol->offset, 16);
+		rt_put(&p->out, " +0x");
+		rt_put_number(&p->out, symbol->offset, 16);
 	}
-	put(p, "\n");
-}
-
-/* Without what compilers append to the parts of a function that they split off: ".cold", ".part.0". */
-static void put_function(struct printer *p, const struct rt_symbol *symbol)
-{
-	char name[128];
-	size_t n = strcspn(symbol->function, ".");
-	if (n == 0 || n >= sizeof name) {
-		put(p, symbol->function);
-		return;
-	}
-	memcpy(name, symbol->function, n);
-	name[n] = 0;
-	put(p, name);
+	rt_put(&p->out, "\n");
 }
 
 static void put_symbol(struct printer *p, const struct rt_symbol *symbol)
 {
-	put_function(p, symbol);
-	put(p, "(...)");
+	rt_put_function(&p->out, symbol);
+	rt_put(&p->out, "(...)");
 	put_place(p, symbol);
-}
-
-static const struct rt_symbol *symbol_of(struct printer *p, uint64_t pc, bool exact)
-{
-	static const struct rt_symbol none = {.function = "?"};
-	return p->symbols != NULL ? rt_symbolize(p->symbols, pc, exact) : &none;
 }
 
 /* What every goroutine starts from, and what calls the app in goroutine 1: where symbol tables do not tell them from a user's. */
@@ -434,7 +260,7 @@ static size_t put_frames(struct printer *p, void *user_pc, bool system)
 		if (i == trace->total || i == RT_TRACE_HALF) {
 			i = 0;
 		} else if (i > 0) { /* and the public function that was called there */
-			const struct rt_symbol *symbol = symbol_of(p, trace->first[i - 1].pc, trace->first[i - 1].exact);
+			const struct rt_symbol *symbol = rt_printer_symbol(&p->out, trace->first[i - 1].pc, trace->first[i - 1].exact);
 			while (symbol->outer != NULL)
 				symbol = symbol->outer;
 			if (strncmp(symbol->function, "gos_", 4) == 0) {
@@ -448,12 +274,12 @@ static size_t put_frames(struct printer *p, void *user_pc, bool system)
 		const struct rt_frame *frame = rt_trace_frame(trace, i);
 		if (frame == NULL) {
 			if (!elided) /* in the words that panicparse knows; how many there are is said in the brackets */
-				put(p, "...additional frames elided...\n");
+				rt_put(&p->out, "...additional frames elided...\n");
 			elided = true;
 			i = trace->total - RT_TRACE_HALF - 1;
 			continue;
 		}
-		const struct rt_symbol *symbol = symbol_of(p, frame->pc, frame->exact);
+		const struct rt_symbol *symbol = rt_printer_symbol(&p->out, frame->pc, frame->exact);
 		for (; symbol != NULL; symbol = symbol->outer) {
 			if (!system && (symbol->ours || is_outermost(p, frame, symbol, i)))
 				continue;
@@ -468,64 +294,64 @@ static void put_creation(struct printer *p, const struct gos_g *gp)
 {
 	if (gp->create_pc == NULL || gp->creator == 0)
 		return;
-	const struct rt_symbol *symbol = symbol_of(p, (uint64_t)(uintptr_t)gp->create_pc, false);
+	const struct rt_symbol *symbol = rt_printer_symbol(&p->out, (uint64_t)(uintptr_t)gp->create_pc, false);
 	/* Not Go's newer "in goroutine N" after it: panicparse 2.3 takes that for a part of the name, and then nothing that different
 	 * goroutines made is alike. The header says it. */
-	put(p, "created by ");
-	put_function(p, symbol);
+	rt_put(&p->out, "created by ");
+	rt_put_function(&p->out, symbol);
 	put_place(p, symbol);
 }
 
 static void put_header(struct printer *p, const struct gos_g *gp, const char *word, size_t frames)
 {
-	put(p, "goroutine ");
-	put_number(p, gp->goid, 10);
-	put(p, " [");
-	put(p, word);
+	rt_put(&p->out, "goroutine ");
+	rt_put_number(&p->out, gp->goid, 10);
+	rt_put(&p->out, " [");
+	rt_put(&p->out, word);
 	if (gp->status == GOS_WAITING || gp->status == GOS_SYSCALL) {
 		int64_t minutes = (rt_now() - gp->wait_since) / (60 * GOS_S);
 		if (minutes >= 1 && gp->wait_since != 0) {
-			put(p, ", ");
-			put_signed(p, minutes);
-			put(p, " minutes");
+			rt_put(&p->out, ", ");
+			rt_put_signed(&p->out, minutes);
+			rt_put(&p->out, " minutes");
 		}
 	}
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-		if (gp->flags & flags[i].bit) {
-			put(p, ", ");
-			put(p, flags[i].word);
+	for (const struct rt_flag_word *flag = rt_flag_words; flag->word != NULL; flag++) {
+		if (gp->flags & flag->bit) {
+			rt_put(&p->out, ", ");
+			rt_put(&p->out, flag->word);
 		}
 	}
 	if (gp->name[0] != 0) {
-		put(p, ", \"");
-		put_inert(p, gp->name, sizeof gp->name);
-		put(p, "\"");
+		rt_put(&p->out, ", \"");
+		rt_put_inert(&p->out, gp->name, sizeof gp->name);
+		rt_put(&p->out, "\"");
 	}
 	put_objects(p, gp, ", ", false);
 	if (gp->creator != 0 && gp->status != GOS_RUNNING) { /* "goroutine 7 [running]:" is what people and programs look for */
-		put(p, ", created by goroutine ");
-		put_number(p, gp->creator, 10);
+		rt_put(&p->out, ", created by goroutine ");
+		rt_put_number(&p->out, gp->creator, 10);
 	}
 	if (frames > 2 * RT_TRACE_HALF) {
-		put(p, ", ");
-		put_number(p, frames, 10);
-		put(p, " frames");
+		rt_put(&p->out, ", ");
+		rt_put_number(&p->out, frames, 10);
+		rt_put(&p->out, " frames");
 	}
-	put(p, "]:\n");
+	rt_put(&p->out, "]:\n");
 }
 
 /* ---- one goroutine -------------------------------------------------------------------------------------------------- */
 
 static void unwind_current(struct printer *p)
 {
-	const struct rt_report *report = p->report;
+	const struct rt_report *report = p->out.report;
 	p->memory = (struct rt_memory){.anywhere = true, .page = p->page};
 	rt_unwind_trace(&report->regs, report->exact, &p->memory, &p->trace);
 }
 
-READS_WHILE_WRITTEN static void put_current(struct printer *p)
+RT_READS_WHILE_WRITTEN static void put_current(struct printer *p)
 {
-	const struct rt_report *report = p->report;
+	const struct rt_report *report = p->out.report;
 	unwind_current(p);
 	bool system = report->system || report->system_current;
 	if (report->current != NULL) {
@@ -535,17 +361,17 @@ READS_WHILE_WRITTEN static void put_current(struct printer *p)
 		put_header(p, &p->g, doing(&p->g), p->trace.total);
 	} else {
 		p->g.goid = 0;
-		put(p, "goroutine 0 [");
-		put(p, state_words[GOS_RUNNING]);
-		put(p, ", thread ");
-		put_number(p, report->tid, 10);
-		put(p, " outside of goroutines]:\n");
+		rt_put(&p->out, "goroutine 0 [");
+		rt_put(&p->out, rt_state_word(GOS_RUNNING));
+		rt_put(&p->out, ", thread ");
+		rt_put_number(&p->out, report->tid, 10);
+		rt_put(&p->out, " outside of goroutines]:\n");
 	}
 	if (put_frames(p, report->user_pc, system) == 0)
 		put_frames(p, NULL, true);
 	if (report->current != NULL)
 		put_creation(p, &p->g);
-	put(p, "\n");
+	rt_put(&p->out, "\n");
 }
 
 enum found { FOUND_PARKED, FOUND_RUNNING, FOUND_SILENT, FOUND_NONE };
@@ -575,7 +401,7 @@ static bool is_alive(uint32_t status)
 }
 
 /* Leaves in p->g what the goroutine was, and in p->trace its frames. */
-READS_WHILE_WRITTEN static enum found look_at(struct printer *p, struct gos_g *gp)
+RT_READS_WHILE_WRITTEN static enum found look_at(struct printer *p, struct gos_g *gp)
 {
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		uint64_t seq = rt_load_acquire(&gp->seq);
@@ -609,7 +435,7 @@ READS_WHILE_WRITTEN static enum found look_at(struct printer *p, struct gos_g *g
 			continue;
 		}
 		uint32_t tid = rt_load_relaxed(&mp->tid);
-		if (tid == p->report->tid)
+		if (tid == p->out.report->tid)
 			return FOUND_SILENT; /* it waits for this report */
 		for (uint32_t i = 0; i < p->silent_count; i++)
 			if (p->silent[i] == tid)
@@ -634,16 +460,16 @@ static void put_goroutine(struct printer *p, struct gos_g *gp)
 	enum found found = look_at(p, gp);
 	if (found == FOUND_NONE)
 		return;
-	bool system = p->report->system;
+	bool system = p->out.report->system;
 	put_header(p, &p->g, doing(&p->g), found == FOUND_SILENT ? 0 : p->trace.total);
 	if (found == FOUND_SILENT) {
-		put(p, "\tgoroutine running on other thread; stack unavailable\n");
+		rt_put(&p->out, "\tgoroutine running on other thread; stack unavailable\n");
 	} else if (put_frames(p, found == FOUND_PARKED ? p->g.wait_pc : NULL, system) == 0) {
 		/* It has not begun, or it has ended: what is its own is its function. */
-		put_symbol(p, symbol_of(p, (uint64_t)(uintptr_t)p->g.entry, true));
+		put_symbol(p, rt_printer_symbol(&p->out, (uint64_t)(uintptr_t)p->g.entry, true));
 	}
 	put_creation(p, &p->g);
-	put(p, "\n");
+	rt_put(&p->out, "\n");
 }
 
 struct gos_g *rt_dump_goroutine_at(uint64_t sp)
@@ -665,7 +491,7 @@ struct gos_g *rt_dump_goroutine_at(uint64_t sp)
 
 /* ---- who waits for what --------------------------------------------------------------------------------------------- */
 
-READS_WHILE_WRITTEN static void put_waits(struct printer *p)
+RT_READS_WHILE_WRITTEN static void put_waits(struct printer *p)
 {
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount), waiting = 0;
 	for (uint64_t i = 0; i < count; i++) {
@@ -673,25 +499,25 @@ READS_WHILE_WRITTEN static void put_waits(struct printer *p)
 		if (rt_load_acquire(&gp->status) != GOS_WAITING || ++waiting > WAITS_MAX)
 			continue;
 		p->g = *gp;
-		put(p, "goroutine ");
-		put_number(p, gp->goid, 10);
+		rt_put(&p->out, "goroutine ");
+		rt_put_number(&p->out, gp->goid, 10);
 		if (gp->name[0] != 0) {
-			put(p, " \"");
-			put_inert(p, gp->name, sizeof gp->name);
-			put(p, "\"");
+			rt_put(&p->out, " \"");
+			rt_put_inert(&p->out, gp->name, sizeof gp->name);
+			rt_put(&p->out, "\"");
 		}
-		put(p, ": ");
-		put(p, doing(&p->g));
-		put_objects(p, &p->g, object_of(&p->g) == OBJECT_SELECT ? "; " : " on ", true);
-		put(p, "\n");
+		rt_put(&p->out, ": ");
+		rt_put(&p->out, doing(&p->g));
+		put_objects(p, &p->g, object_of(&p->g) == RT_OBJECT_SELECT ? "; " : " on ", true);
+		rt_put(&p->out, "\n");
 	}
 	if (waiting > WAITS_MAX) {
-		put(p, "... and ");
-		put_number(p, waiting - WAITS_MAX, 10);
-		put(p, " more\n");
+		rt_put(&p->out, "... and ");
+		rt_put_number(&p->out, waiting - WAITS_MAX, 10);
+		rt_put(&p->out, " more\n");
 	}
 	if (waiting > 0)
-		put(p, "\n");
+		rt_put(&p->out, "\n");
 }
 
 /* ---- a report ------------------------------------------------------------------------------------------------------- */
@@ -699,49 +525,49 @@ READS_WHILE_WRITTEN static void put_waits(struct printer *p)
 bool rt_report_print(struct rt_report *report, bool full)
 {
 	struct printer *p = &printers[full ? 0 : 1];
-	p->report = report;
-	p->lost = false;
-	p->used = 0;
+	p->out.report = report;
+	p->out.lost = false;
+	p->out.used = 0;
 	p->silent_count = 0;
 
 	/* What is known goes out before symbols are looked for, which is where a broken process breaks again. */
 	if (report->next == 0) {
-		put(p, report->head);
+		rt_put(&p->out, report->head);
 		if (report->waits)
 			put_waits(p);
-		flush(p, 1);
+		rt_printer_flush(&p->out, 1);
 	}
 	uint64_t count = report->show_others ? rt_load_acquire(&gos_runtime.gcount) : 0;
 	if (!report->show_current && count == 0)
-		return !p->lost;
+		return !p->out.lost;
 	if (report->given_up)
-		put(p, "gossamer: symbols could not be read as usual: names only, from here on\n\n");
-	p->symbols = rt_symbolize_begin(full);
-	if (report->next <= 1 && report->show_current && !p->lost) {
+		rt_put(&p->out, "gossamer: symbols could not be read as usual: names only, from here on\n\n");
+	p->out.symbols = rt_symbolize_begin(full);
+	if (report->next <= 1 && report->show_current && !p->out.lost) {
 		rt_add_fetch(&report->beat, 1);
 		put_current(p);
-		flush(p, 2);
+		rt_printer_flush(&p->out, 2);
 	}
 	if (report->next < 2)
 		report->next = 2;
-	for (uint64_t i = report->next - 2; i < count && !p->lost; i++) {
+	for (uint64_t i = report->next - 2; i < count && !p->out.lost; i++) {
 		struct gos_g *gp = goroutine_number(i);
 		rt_add_fetch(&report->beat, 1);
 		if (report->stop != NULL && rt_load_relaxed(report->stop))
-			p->lost = true;
+			p->out.lost = true;
 		if (gp == report->current && report->show_current)
 			continue;
 		put_goroutine(p, gp);
-		if (p->used > sizeof p->text / 2)
-			flush(p, i + 3);
+		if (p->out.used > sizeof p->out.text / 2)
+			rt_printer_flush(&p->out, i + 3);
 	}
-	flush(p, count + 2);
-	if (p->symbols != NULL)
-		rt_symbolize_end(p->symbols);
-	p->symbols = NULL;
+	rt_printer_flush(&p->out, count + 2);
+	if (p->out.symbols != NULL)
+		rt_symbolize_end(p->out.symbols);
+	p->out.symbols = NULL;
 	if (p->copy != NULL)
 		munmap(p->copy, p->copy_size);
 	p->copy = NULL;
 	p->copy_size = 0;
-	return !p->lost;
+	return !p->out.lost;
 }

@@ -23,17 +23,11 @@
 #include "config.h"
 #include "gossamer.h"
 #include "machine.h"
+#include "printer.h"
 #include "runq.h"
 #include "stack.h"
 #include "timers.h"
-
-/* Reads what others write, on purpose: what is only shown. */
-#define READS_WHILE_WRITTEN __attribute__((no_sanitize("thread")))
-
-static const char *const reason_words[] = {
-#define GOS_REASON(symbol, number, word, object) [number] = word,
-#include "abi/states.def"
-};
+#include "words.h"
 
 static const struct gos_g *g_at(uint64_t i)
 {
@@ -174,7 +168,7 @@ __attribute__((format(printf, 1, 2))) static void put(const char *format, ...)
 		out.used += n < ITEM_MAX ? (size_t)n : ITEM_MAX - 1;
 }
 
-static READS_WHILE_WRITTEN void put_p(const struct gos_p *pp)
+static RT_READS_WHILE_WRITTEN void put_p(const struct gos_p *pp)
 {
 	const struct gos_m *mp = pp->m;
 	put("  P%u: status=%u schedtick=%llu m=%lld runqsize=%u gfreecnt=%u timerslen=%u parks=%llu spawns=%llu steals=%llu preempts=%llu handoffs=%llu\n",
@@ -183,7 +177,7 @@ static READS_WHILE_WRITTEN void put_p(const struct gos_p *pp)
 	    (unsigned long long)pp->preempts, (unsigned long long)pp->handoffs);
 }
 
-static READS_WHILE_WRITTEN void put_m(const struct gos_m *mp)
+static RT_READS_WHILE_WRITTEN void put_m(const struct gos_m *mp)
 {
 	const struct gos_p *pp = mp->p;
 	const struct gos_g *gp = mp->curg;
@@ -191,7 +185,7 @@ static READS_WHILE_WRITTEN void put_m(const struct gos_m *mp)
 	    mp->tid, mp->spinning ? "true" : "false", mp->asleep ? "true" : "false");
 }
 
-static READS_WHILE_WRITTEN void put_g(const struct gos_g *gp)
+static RT_READS_WHILE_WRITTEN void put_g(const struct gos_g *gp)
 {
 	uint32_t status = gp->status;
 	const struct gos_m *mp = gp->m;
@@ -200,7 +194,7 @@ static READS_WHILE_WRITTEN void put_g(const struct gos_g *gp)
 	uint8_t reason = status == GOS_WAITING ? gp->reason : GOS_REASON_NONE;
 	const struct gos_m *locked = gp->flags & RT_G_LOCKED ? gp->locked_m : NULL;
 	put("  G%llu: status=%u(%s) m=%lld lockedm=%lld\n", (unsigned long long)gp->goid, status,
-	    reason < sizeof reason_words / sizeof *reason_words ? reason_words[reason] : "?", mp != NULL ? (long long)mp->id : -1,
+	    rt_reason_word(reason), mp != NULL ? (long long)mp->id : -1,
 	    locked != NULL ? (long long)locked->id : -1);
 }
 

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * printer.c - the text of a report on its way out. Beside the floors.
+ *
+ * Always true: one who has not got the dumper's phase writes nothing, so that a report which somebody else has taken over is not printed by two.
+ */
+#include "printer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "atomic.h"
+#include "dump.h"
+#include "symbolize.h"
+#include "traceback.h"
+
+static bool write_all(int fd, const char *text, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, text, n);
+		if (done < 0 && errno == EAGAIN) { /* somebody made stderr non-blocking */
+			struct pollfd p = {.fd = fd, .events = POLLOUT};
+			poll(&p, 1, -1);
+		} else if (done < 0 && errno != EINTR) {
+			return false;
+		} else if (done > 0) {
+			text += done;
+			n -= (size_t)done;
+		}
+	}
+	return true;
+}
+
+void rt_printer_flush(struct rt_printer *p, uint64_t next)
+{
+	struct rt_report *report = p->report;
+	if (p->lost || p->used == 0)
+		return;
+	if (report->phase != NULL) {
+		uint32_t working = RT_DUMPER_WORKING;
+		if (!__atomic_compare_exchange_n(report->phase, &working, RT_DUMPER_WRITING, false, __ATOMIC_ACQUIRE,
+						 __ATOMIC_RELAXED)) {
+			p->lost = true;
+			return;
+		}
+	}
+	bool written = write_all(report->fd, p->text, p->used);
+	p->used = 0;
+	report->next = next;
+	if (report->phase != NULL)
+		rt_store_release(report->phase, (uint32_t)RT_DUMPER_WORKING);
+	if (!written) {
+		p->error = errno;
+		p->lost = true;
+	}
+}
+
+void rt_put_part(struct rt_printer *p, const char *text, size_t n)
+{
+	while (n > sizeof p->text - p->used) {
+		size_t part = sizeof p->text - p->used;
+		memcpy(p->text + p->used, text, part);
+		p->used += part;
+		text += part;
+		n -= part;
+		rt_printer_flush(p, p->report->next);
+		if (p->lost) {
+			p->used = 0;
+			return;
+		}
+	}
+	memcpy(p->text + p->used, text, n);
+	p->used += n;
+}
+
+void rt_put(struct rt_printer *p, const char *text)
+{
+	rt_put_part(p, text, strlen(text));
+}
+
+void rt_put_number(struct rt_printer *p, uint64_t value, unsigned base)
+{
+	char digits[24], *at = digits + sizeof digits;
+	*--at = 0;
+	do {
+		*--at = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value != 0);
+	rt_put(p, at);
+}
+
+void rt_put_signed(struct rt_printer *p, int64_t value)
+{
+	if (value < 0)
+		rt_put(p, "-");
+	rt_put_number(p, value < 0 ? -(uint64_t)value : (uint64_t)value, 10);
+}
+
+void rt_put_address(struct rt_printer *p, const void *address)
+{
+	rt_put(p, "0x");
+	rt_put_number(p, (uint64_t)(uintptr_t)address, 16);
+}
+
+void rt_put_inert(struct rt_printer *p, const char *text, size_t max)
+{
+	char copy[128];
+	size_t n = 0;
+	for (; n < max && n + 1 < sizeof copy && text[n] != 0; n++) {
+		char c = text[n];
+		copy[n] = c == '[' ? '(' : c == ']' ? ')' : c == ',' ? ';' : (unsigned char)c < ' ' || c == 127 ? '?' : c;
+	}
+	copy[n] = 0;
+	rt_put(p, copy);
+}
+
+void rt_put_peeked(struct rt_printer *p, const char *text)
+{
+	char copy[100];
+	size_t n = text != NULL ? rt_peek(copy, (uint64_t)(uintptr_t)text, sizeof copy - 1) : 0;
+	copy[n] = 0;
+	rt_put_inert(p, n > 0 ? copy : "?", sizeof copy);
+}
+
+const struct rt_symbol *rt_printer_symbol(struct rt_printer *p, uint64_t pc, bool exact)
+{
+	static const struct rt_symbol none = {.function = "?"};
+	return p->symbols != NULL ? rt_symbolize(p->symbols, pc, exact) : &none;
+}
+
+void rt_put_function(struct rt_printer *p, const struct rt_symbol *symbol)
+{
+	char name[128];
+	size_t n = strcspn(symbol->function, ".");
+	if (n == 0 || n >= sizeof name) {
+		rt_put(p, symbol->function);
+		return;
+	}
+	memcpy(name, symbol->function, n);
+	name[n] = 0;
+	rt_put(p, name);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * printer.h - the text of a report on its way out: bounded memory, no malloc, no stdio. Beside the floors.
+ */
+#ifndef RT_PRINTER_H
+#define RT_PRINTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rt_report;
+struct rt_symbol;
+struct rt_symbolizer;
+
+/* Reads what others write, on purpose: what is proved afterwards not to have changed, or is only shown. */
+#define RT_READS_WHILE_WRITTEN __attribute__((no_sanitize("thread")))
+
+struct rt_printer {
+	struct rt_report *report;
+	struct rt_symbolizer *symbols; /* NULL: what a pc is cannot be told */
+	bool lost;                     /* somebody else has taken over, or nobody wants it any more */
+	int error;                     /* errno of a write that failed; then lost too */
+	size_t used;
+	char text[64 << 10];
+};
+
+/* Writes what there is; `next` is then where to go on if somebody takes the report over: rt_report.next. */
+void rt_printer_flush(struct rt_printer *p, uint64_t next);
+
+void rt_put(struct rt_printer *p, const char *text);
+void rt_put_part(struct rt_printer *p, const char *text, size_t n);
+void rt_put_number(struct rt_printer *p, uint64_t value, unsigned base);
+void rt_put_signed(struct rt_printer *p, int64_t value);
+void rt_put_address(struct rt_printer *p, const void *address);
+/* Text of the program's within brackets: what would end an item or a line is replaced. */
+void rt_put_inert(struct rt_printer *p, const char *text, size_t max);
+/* The same, of text that may not be there any more. */
+void rt_put_peeked(struct rt_printer *p, const char *text);
+
+/* What is known of a pc; exact: it stands there, as opposed to having called from there. Never NULL; valid until the next call. */
+const struct rt_symbol *rt_printer_symbol(struct rt_printer *p, uint64_t pc, bool exact);
+/* Without what compilers append to the parts of a function that they split off: ".cold", ".part.0". */
+void rt_put_function(struct rt_printer *p, const struct rt_symbol *symbol);
+
+#endif
