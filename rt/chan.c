@@ -59,6 +59,9 @@ gos_chan *gos_chan_make_at(size_t elem_size, size_t capacity, const char *elem_t
 	c->timer = NULL;
 	c->owner = GOS_CHAN_OF_PROGRAM;
 	c->closed = 0;
+	c->sender = c->receiver = 0;
+	c->sent_at = c->received_at = 0;
+	c->closer = (struct gos_mark){0, NULL, 0};
 	rt_store_release(&c->live, 1); /* an observer sees the rest when it sees this */
 	return c;
 }
@@ -155,6 +158,7 @@ RT_INLINE bool chan_send(struct gos_chan *c, const void *elem, bool block, void 
 	}
 	if (c->count < c->capacity) {
 		rt_chan_buffer_put(c, elem);
+		rt_chan_sent(c, mp->curg->goid);
 		rt_unlock(&c->lock);
 		return true;
 	}
@@ -186,6 +190,7 @@ RT_INLINE int chan_recv(struct gos_chan *c, void *elem, bool block, void *pc)
 	}
 	if (c->count > 0) {
 		rt_chan_buffer_take(c, elem);
+		rt_chan_received(c, mp->curg->goid);
 		rt_unlock(&c->lock);
 		return 1;
 	}
@@ -229,11 +234,12 @@ bool gos_chan_try_recv(gos_chan *c, void *elem, bool *open)
 	return got >= 0;
 }
 
-struct gos_g *rt_chan_close_locked(struct gos_chan *c)
+struct gos_g *rt_chan_close_locked(struct gos_chan *c, const struct gos_mark *closer)
 {
 	struct gos_g *list = NULL, **end = &list;
 	struct gos_sudog *sg;
 
+	rt_mark_as(&c->closer, closer);
 	rt_store_relaxed(&c->closed, (uint32_t)RT_CHAN_CLOSED);
 	while ((sg = rt_waitq_take(&c->recvq)) != NULL) {
 		if (sg->elem != NULL)
@@ -259,12 +265,13 @@ void gos_chan_close(gos_chan *c)
 		rt_panic_at(__builtin_return_address(0), "close of nil channel");
 	if (rt_unlikely(c->owner != GOS_CHAN_OF_PROGRAM))
 		misuse_of_owned(c, "close of", __builtin_return_address(0));
+	struct gos_mark closer = {mp->curg->goid, __builtin_return_address(0), rt_load_relaxed(&gos_runtime.now)};
 	rt_lock(&c->lock, RT_RANK_CHAN);
 	if (c->closed != 0) {
 		rt_unlock(&c->lock);
 		rt_chan_misuse(c, "close of", __builtin_return_address(0));
 	}
-	struct gos_g *list = rt_chan_close_locked(c);
+	struct gos_g *list = rt_chan_close_locked(c, &closer);
 	rt_unlock(&c->lock);
 	while (list != NULL) {
 		struct gos_g *gp = list;

@@ -77,12 +77,37 @@ RT_INLINE struct gos_sudog *rt_waitq_take(struct gos_waitq *q)
 	}
 }
 
+/* The record: a goroutine has sent a value, received one, handed one to another. */
+
+RT_INLINE void rt_chan_sent(struct gos_chan *c, uint64_t sender)
+{
+	if (GOS_RECORD) {
+		rt_store_relaxed(&c->sender, sender);
+		rt_store_relaxed(&c->sent_at, rt_load_relaxed(&gos_runtime.now));
+	}
+}
+
+RT_INLINE void rt_chan_received(struct gos_chan *c, uint64_t receiver)
+{
+	if (GOS_RECORD) {
+		rt_store_relaxed(&c->receiver, receiver);
+		rt_store_relaxed(&c->received_at, rt_load_relaxed(&gos_runtime.now));
+	}
+}
+
+RT_INLINE void rt_chan_passed(struct gos_chan *c, uint64_t sender, uint64_t receiver)
+{
+	rt_chan_sent(c, sender);
+	rt_chan_received(c, receiver);
+}
+
 /* Sends *elem to the waiting receiver sg, unlocks c, makes the receiver ready. */
 RT_INLINE void rt_chan_hand_to_receiver(struct gos_m *mp, struct gos_chan *c, struct gos_sudog *sg, const void *elem)
 {
 	struct gos_g *gp = sg->g;
 	if (sg->elem != NULL)
 		rt_chan_copy(c, sg->elem, elem);
+	rt_chan_passed(c, mp->curg->goid, gp->goid);
 	sg->success = true;
 	gp->param = sg;
 	rt_unlock(&c->lock);
@@ -104,6 +129,7 @@ RT_INLINE void rt_chan_take_from_sender(struct gos_m *mp, struct gos_chan *c, st
 		c->recvx = rt_chan_after(c, c->recvx);
 		c->sendx = c->recvx;
 	}
+	rt_chan_passed(c, gp->goid, mp->curg->goid);
 	sg->success = true;
 	gp->param = sg;
 	rt_unlock(&c->lock);
@@ -125,9 +151,9 @@ RT_INLINE void rt_chan_buffer_take(struct gos_chan *c, void *elem)
 	rt_store_relaxed(&c->count, c->count - 1);
 }
 
-/* Closes c and takes off all who wait: the list, by ->link, of those whom the caller makes ready once it has released the lock; one of them may free c as
- * soon as it runs. Lock: c's. */
-struct gos_g *rt_chan_close_locked(struct gos_chan *c);
+/* Closes c, for the record in the name of *closer, and takes off all who wait: the list, by ->link, of those whom the caller makes ready once it has released the
+ * lock; one of them may free c as soon as it runs. Lock: c's. */
+struct gos_g *rt_chan_close_locked(struct gos_chan *c, const struct gos_mark *closer);
 
 /* Gives c back, whoever it belongs to; nobody waits on it. Any M. */
 void rt_chan_release(struct gos_chan *c);

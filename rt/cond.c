@@ -8,6 +8,7 @@
  *
  * Always true, under `lock`: first..last are the sudogs, by next, of those who park, in the order in which they got here, which may
  * differ a little from that of their tickets (sudog.ticket); none of these has been called. Tickets wrap around: before() compares them.
+ * `called` is who signalled or broadcast last, though nobody may have waited: then it tells of a signal that came too early.
  */
 #include "mutex.h"
 #include "park.h"
@@ -89,6 +90,7 @@ void gos_cond_signal(gos_cond *c)
 {
 	struct gos_m *mp = rt_m_of_goroutine();
 
+	rt_mark(&c->called, mp->curg, __builtin_return_address(0));
 	/* Nobody has come since the last signal. Who comes at this moment drew his ticket under the lock, and sees there what was changed before it. */
 	if (rt_load_seq_cst(&c->wait) == rt_load_seq_cst(&c->notify))
 		return;
@@ -123,6 +125,7 @@ void gos_cond_broadcast(gos_cond *c)
 	struct gos_m *mp = rt_m_of_goroutine();
 	struct gos_sudog *last = NULL;
 
+	rt_mark(&c->called, mp->curg, __builtin_return_address(0));
 	if (rt_load_seq_cst(&c->wait) == rt_load_seq_cst(&c->notify))
 		return;
 	rt_lock(lock_of(c), RT_RANK_COND);

@@ -113,7 +113,7 @@ static void ready_all(struct gos_m *mp, struct gos_g *list)
 }
 
 /* Step 1; false when it has ended already. */
-static bool end(struct gos_m *mp, struct gos_context *ctx, int err)
+static bool end(struct gos_m *mp, struct gos_context *ctx, int err, const struct gos_mark *ender)
 {
 	struct gos_g *list = NULL;
 
@@ -122,11 +122,12 @@ static bool end(struct gos_m *mp, struct gos_context *ctx, int err)
 		rt_unlock(&ctx->lock);
 		return false;
 	}
+	rt_mark_as(&ctx->ended, ender);
 	struct gos_chan *c = ctx->done;
 	if (c != NULL) {
 		rt_lock(&c->lock, RT_RANK_CHAN);
 		rt_store_release(&ctx->err, err);
-		list = rt_chan_close_locked(c);
+		list = rt_chan_close_locked(c, ender);
 		rt_unlock(&c->lock);
 	} else {
 		rt_store_release(&ctx->err, err);
@@ -181,10 +182,21 @@ static void until_settled(const struct gos_context *ctx)
 	}
 }
 
-/* Protocol "cancel". The caller holds a reference. */
-static void cancel(struct gos_m *mp, struct gos_context *root, int err)
+/* For the record: a deadline has passed, or, at pc, the goroutine has cancelled. */
+static struct gos_mark by_deadline(void)
 {
-	if (!end(mp, root, err)) {
+	return (struct gos_mark){0, NULL, rt_load_relaxed(&gos_runtime.now)};
+}
+
+static struct gos_mark by_goroutine(const struct gos_m *mp, void *pc)
+{
+	return (struct gos_mark){mp->curg->goid, pc, rt_load_relaxed(&gos_runtime.now)};
+}
+
+/* Protocol "cancel". The caller holds a reference. */
+static void cancel(struct gos_m *mp, struct gos_context *root, int err, struct gos_mark ender)
+{
+	if (!end(mp, root, err, &ender)) {
 		until_settled(root);
 		return;
 	}
@@ -197,7 +209,7 @@ static void cancel(struct gos_m *mp, struct gos_context *root, int err)
 			if (top != root) /* root is left to its parent's list and its caller */
 				unref(top);
 			top = next;
-		} else if (end(mp, child, err)) {
+		} else if (end(mp, child, err, &ender)) {
 			child->below = top;
 			top = child;
 		} else {
@@ -215,7 +227,7 @@ static struct gos_g *deadline_passed(void *arg)
 	if (!ref_if_used(ctx))
 		return NULL;
 	if (ctx->deadline <= rt_now()) /* else another context has the record */
-		cancel(rt_tls_m, ctx, -ETIMEDOUT);
+		cancel(rt_tls_m, ctx, -ETIMEDOUT, by_deadline());
 	unref(ctx);
 	return NULL;
 }
@@ -226,6 +238,7 @@ static struct gos_context *make(struct gos_context *parent, int64_t at, const vo
 {
 	struct gos_m *mp = rt_m_of_goroutine();
 	struct gos_context *ctx = take_record();
+	struct gos_mark ender = by_deadline();
 	int err = 0;
 
 	/* Nobody else looks at it: who still has its address finds that refs is 0. */
@@ -235,6 +248,7 @@ static struct gos_context *make(struct gos_context *parent, int64_t at, const vo
 	ctx->done = NULL;
 	ctx->children = ctx->next = ctx->prev = ctx->below = NULL;
 	ctx->listed = false;
+	ctx->ended = (struct gos_mark){0, NULL, 0};
 	ctx->parent = parent;
 	ctx->deadline = at < parent->deadline ? at : parent->deadline;
 	ctx->key = key;
@@ -258,6 +272,8 @@ static struct gos_context *make(struct gos_context *parent, int64_t at, const vo
 				ctx->next->prev = ctx;
 			parent->children = ctx;
 			ctx->listed = true;
+		} else {
+			ender = parent->ended;
 		}
 		rt_unlock(&parent->lock);
 	}
@@ -278,7 +294,7 @@ static struct gos_context *make(struct gos_context *parent, int64_t at, const vo
 		}
 	}
 	if (err != 0)
-		cancel(mp, ctx, err);
+		cancel(mp, ctx, err, ender);
 	return ctx;
 }
 
@@ -306,7 +322,7 @@ void gos_context_free(gos_context *ctx)
 	rt_store_relaxed(&ctx->magic, FREED);
 	rt_unlock(&ctx->lock);
 
-	cancel(mp, ctx, -ECANCELED);
+	cancel(mp, ctx, -ECANCELED, by_goroutine(mp, pc));
 	rt_lock(&ctx->lock, RT_RANK_OWNER);
 	c = ctx->done;
 	rt_store_relaxed(&ctx->done, (struct gos_chan *)NULL);
@@ -356,7 +372,7 @@ void gos_context_cancel(gos_context *ctx)
 	if (ctx == &background)
 		return;
 	ref(ctx); /* a deadline may end it, and its maker free it, meanwhile */
-	cancel(mp, ctx, -ECANCELED);
+	cancel(mp, ctx, -ECANCELED, by_goroutine(mp, __builtin_return_address(0)));
 	unref(ctx);
 }
 
@@ -377,7 +393,7 @@ gos_chan *gos_context_done(gos_context *ctx)
 		c = fresh;
 		if (ctx->err != 0) {
 			rt_lock(&c->lock, RT_RANK_CHAN);
-			rt_chan_close_locked(c); /* nobody knows it yet, so nobody waits */
+			rt_chan_close_locked(c, &ctx->ended); /* nobody knows it yet, so nobody waits */
 			rt_unlock(&c->lock);
 		}
 		rt_store_release(&ctx->done, c);

@@ -21,6 +21,7 @@ struct gos_context {
 	struct gos_context *children;         /* Lock: lock */
 	struct gos_context *next, *prev;      /* in parent's list. Lock: parent's */
 	struct gos_context *below;            /* who ended it: the context that is worked on after this one */
+	struct gos_mark ended;                /* by whom; goid 0: the runtime, by its deadline. Lock: lock */
 	/* What does not change. */
 	struct gos_context *parent;
 	int64_t deadline; /* its own, or an earlier one of those above; INT64_MAX: none */

@@ -316,11 +316,22 @@ GOS_API void gos_context_free(gos_context *ctx);
 
 /* ---- locks ---------------------------------------------------------------------------------------------------------- */
 
-/* A mutual exclusion lock, unlocked when zeroed. `owner` is the goid of who holds it, for debuggers. */
+/* Who did something last, for debuggers: the goid, where the call stands (the address it returns to), and CLOCK_MONOTONIC as of within some milliseconds; at is 0
+ * while nobody has done it. Others may write it while you look. */
+struct gos_mark {
+	uint64_t goid;
+	void *pc;
+	int64_t at;
+};
+
+/* A mutual exclusion lock, unlocked when zeroed. `owner` is the goid of who holds it, 0 when nobody does; while somebody does, pc and since are where and when
+ * he locked it, as in struct gos_mark. For debuggers. */
 typedef struct gos_mutex {
 	uint32_t state;
 	uint32_t sema;
 	uint64_t owner;
+	void *pc;
+	int64_t since;
 } gos_mutex;
 
 /* Blocks: the goroutine.  Panics: no.  Owns: nothing. */
@@ -335,6 +346,7 @@ typedef struct gos_waitgroup {
 	uint64_t state;
 	uint32_t sema;
 	uint32_t pad;
+	struct gos_mark last; /* who changed the count */
 } gos_waitgroup;
 
 /* Blocks: no.  Panics: when the count gets negative, or is raised from zero while somebody waits.  Owns: nothing. */
@@ -346,8 +358,10 @@ GOS_API void gos_waitgroup_wait(gos_waitgroup *wg);
 /* A counting semaphore of n units: gos_sema s = GOS_SEMA(n); zero units when zeroed. */
 typedef struct gos_sema {
 	uint32_t units;
+	uint32_t pad;
+	struct gos_mark acquired, released; /* by whom last */
 } gos_sema;
-#define GOS_SEMA(n) {(n)}
+#define GOS_SEMA(n) {(n), 0, {0, NULL, 0}, {0, NULL, 0}}
 
 /* Takes a unit, waits for one where there is none. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
 GOS_API void gos_sema_acquire(gos_sema *s);
@@ -357,13 +371,14 @@ GOS_API bool gos_sema_try_acquire(gos_sema *s);
 GOS_API void gos_sema_release(gos_sema *s);
 
 /* Many readers or one writer; unlocked when zeroed. A writer that waits keeps new readers off, so it is not starved; do not lock for reading twice
- * in one goroutine. `owner` is the goid of the writer that holds it, for debuggers. */
+ * in one goroutine. `owner` is the goid of the writer that holds it, for debuggers; where and since when is in `writers`. */
 typedef struct gos_rwmutex {
 	gos_mutex writers; /* held by the writer */
 	uint32_t writer_sema, reader_sema;
 	int32_t readers;   /* that hold it or wait; less 2^30 while a writer holds it or waits */
 	int32_t leaving;   /* readers that the writer waits for */
 	uint64_t owner;
+	struct gos_mark reader; /* who locked it last for reading */
 } gos_rwmutex;
 
 /* Blocks: the goroutine.  Panics: no.  Owns: nothing. */
@@ -382,6 +397,7 @@ typedef struct gos_cond {
 	uint32_t lock;
 	uint32_t pad;
 	void *first, *last;    /* who waits */
+	struct gos_mark called; /* who signalled or broadcast last */
 } gos_cond;
 
 /* Unlocks m and waits, at one instant; m is locked again when it returns. Never returns without a signal; still, check the condition in a loop, since

@@ -5,7 +5,8 @@
  * state: LOCKED, WOKEN (a waiter is on its way: unlock need not wake another), STARVING, and the number of waiters above them.
  * Normal mode: a woken waiter competes with newcomers, who are running already and mostly win; that is fast and unfair. A waiter that has waited
  * for more than a millisecond switches to starving mode: the lock is handed from the unlocker to the first waiter and newcomers queue up.
- * owner is written by the holder only: after it has the lock, and before it lets go.
+ * owner, and with it pc and since, the place and the time of the locking, are written by the holder only, after it has the lock; before it lets go it clears owner,
+ * and what stands in the others then means nothing.
  */
 #include "mutex.h"
 
@@ -84,7 +85,7 @@ RT_NOINLINE void rt_mutex_lock_slow(gos_mutex *m, enum gos_reason reason, void *
 {
 	struct gos_g *gp = rt_m_of_goroutine()->curg;
 	contend(m, reason, object, pc);
-	rt_store_relaxed(&m->owner, gp->goid);
+	rt_mutex_owned(m, gp, pc);
 }
 
 RT_NOINLINE void rt_mutex_unlock_slow(gos_mutex *m, uint32_t new, void *pc)
@@ -113,14 +114,14 @@ void gos_mutex_lock(gos_mutex *m)
 {
 	struct gos_m *mp = rt_tls_m;
 	if (rt_m_goes_on(mp) && rt_likely(rt_cas(&m->state, 0u, (uint32_t)LOCKED)))
-		rt_store_relaxed(&m->owner, mp->curg->goid);
+		rt_mutex_owned(m, mp->curg, __builtin_return_address(0));
 	else
 		rt_mutex_lock_slow(m, GOS_REASON_MUTEX_LOCK, m, __builtin_return_address(0));
 }
 
 bool gos_mutex_try_lock(gos_mutex *m)
 {
-	return rt_mutex_try_lock(m);
+	return rt_mutex_try_lock(m, __builtin_return_address(0));
 }
 
 /* Others have their turn first. */

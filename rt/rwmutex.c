@@ -8,6 +8,7 @@
  * `leaving` counts the readers that this writer still waits for; the last of them wakes him by writer_sema. It is negative for the moment in which they leave
  * before he has counted them.
  * owner is the goid of the writer while he has it: not yet while he waits for readers. Written by him only, after he has it and before he lets go; 0 else.
+ * Where and since when are those of `writers`. `reader` is who locked it last for reading, as far as readers that came at once have not mixed their marks.
  */
 #include "rwmutex.h"
 
@@ -18,20 +19,23 @@
 
 void gos_rwmutex_rlock(gos_rwmutex *rw)
 {
-	rt_m_of_goroutine();
+	struct gos_g *gp = rt_m_of_goroutine()->curg;
 	if (rt_unlikely(rt_add_fetch(&rw->readers, 1) < 0))
 		rt_sema_acquire(&rw->reader_sema, false, GOS_REASON_RWMUTEX_RLOCK, rw, __builtin_return_address(0));
+	rt_mark(&rw->reader, gp, __builtin_return_address(0));
 }
 
 bool gos_rwmutex_try_rlock(gos_rwmutex *rw)
 {
-	rt_m_of_goroutine();
+	struct gos_g *gp = rt_m_of_goroutine()->curg;
 	for (;;) {
 		int32_t n = rt_load_relaxed(&rw->readers);
 		if (n < 0)
 			return false;
-		if (rt_cas(&rw->readers, n, n + 1))
+		if (rt_cas(&rw->readers, n, n + 1)) {
+			rt_mark(&rw->reader, gp, __builtin_return_address(0));
 			return true;
+		}
 	}
 }
 
@@ -59,8 +63,11 @@ RT_INLINE void lock(gos_rwmutex *rw, void *pc)
 
 	rt_mutex_lock(&rw->writers, GOS_REASON_RWMUTEX_LOCK, rw, pc);
 	int32_t inside = rt_add_fetch(&rw->readers, -WRITER) + WRITER;
-	if (inside != 0 && rt_add_fetch(&rw->leaving, inside) != 0)
+	if (inside != 0 && rt_add_fetch(&rw->leaving, inside) != 0) {
 		rt_sema_acquire(&rw->writer_sema, false, GOS_REASON_RWMUTEX_LOCK, rw, pc);
+		if (GOS_RECORD)
+			rt_store_relaxed(&rw->writers.since, rt_load_relaxed(&gos_runtime.now));
+	}
 	rt_store_relaxed(&rw->owner, gp->goid);
 }
 
@@ -78,7 +85,7 @@ bool gos_rwmutex_try_lock(gos_rwmutex *rw)
 {
 	struct gos_g *gp = rt_m_of_goroutine()->curg;
 
-	if (!rt_mutex_try_lock(&rw->writers))
+	if (!rt_mutex_try_lock(&rw->writers, __builtin_return_address(0)))
 		return false;
 	if (!rt_cas(&rw->readers, 0, -WRITER)) {
 		rt_mutex_unlock(&rw->writers, __builtin_return_address(0));

@@ -137,6 +137,8 @@ static void make_order(struct gos_p *pp, const struct gos_case *cases, int n, st
 /* Looks at the cases, in order; does the first that is ready, unlocks all, and returns its index; or -1, all still locked. */
 static int do_ready_case(struct gos_m *mp, struct gos_case *cases, const struct order *o, void *pc)
 {
+	uint64_t goid = mp->curg->goid;
+
 	for (int i = 0; i < o->locked; i++) {
 		int index = o->poll[i];
 		struct gos_case *k = &cases[index];
@@ -154,6 +156,7 @@ static int do_ready_case(struct gos_m *mp, struct gos_case *cases, const struct 
 				struct gos_g *gp = sg->g;
 				if (sg->elem != NULL)
 					rt_chan_copy(c, sg->elem, k->elem);
+				rt_chan_passed(c, goid, gp->goid);
 				sg->success = true;
 				gp->param = sg;
 				unlock_all(cases, o);
@@ -162,6 +165,7 @@ static int do_ready_case(struct gos_m *mp, struct gos_case *cases, const struct 
 			}
 			if (c->count < c->capacity) {
 				rt_chan_buffer_put(c, k->elem);
+				rt_chan_sent(c, goid);
 				unlock_all(cases, o);
 				return index;
 			}
@@ -177,6 +181,7 @@ static int do_ready_case(struct gos_m *mp, struct gos_case *cases, const struct 
 				rt_chan_buffer_take(c, k->elem);
 				rt_chan_buffer_put(c, sg->elem);
 			}
+			rt_chan_passed(c, gp->goid, goid);
 			sg->success = true;
 			gp->param = sg;
 			unlock_all(cases, o);
@@ -186,6 +191,7 @@ static int do_ready_case(struct gos_m *mp, struct gos_case *cases, const struct 
 		}
 		if (c->count > 0) {
 			rt_chan_buffer_take(c, k->elem);
+			rt_chan_received(c, goid);
 			unlock_all(cases, o);
 			k->ok = true;
 			return index;

@@ -210,18 +210,26 @@ void rt_sema_release(uint32_t *addr, bool handoff, void *pc)
 		rt_yield_to(mp, rt_next(mp->p), pc);
 }
 
+/* Who has a unit may give the memory back as soon as nobody else needs it: so the mark of a release comes before it, that of an acquisition after it. */
+
 void gos_sema_acquire(gos_sema *s)
 {
+	struct gos_g *gp = rt_m_of_goroutine()->curg;
 	rt_sema_acquire(&s->units, false, GOS_REASON_SEMACQUIRE, s, __builtin_return_address(0));
+	rt_mark(&s->acquired, gp, __builtin_return_address(0));
 }
 
 bool gos_sema_try_acquire(gos_sema *s)
 {
-	rt_m_of_goroutine();
-	return rt_sema_try_acquire(&s->units);
+	struct gos_g *gp = rt_m_of_goroutine()->curg;
+	if (!rt_sema_try_acquire(&s->units))
+		return false;
+	rt_mark(&s->acquired, gp, __builtin_return_address(0));
+	return true;
 }
 
 void gos_sema_release(gos_sema *s)
 {
+	rt_mark(&s->released, rt_m_of_goroutine()->curg, __builtin_return_address(0));
 	rt_sema_release(&s->units, false, __builtin_return_address(0));
 }

@@ -238,12 +238,17 @@ struct gos_chan {
 	char *buffer;
 	uint64_t sendx, recvx;
 	struct gos_waitq recvq, sendq;
+	/* The record: goids of who last sent a value and who last received one, 0 is the runtime, and when, 0 is never. In the second line, as the queues. */
+	uint64_t sender, receiver;
+	int64_t sent_at, received_at;
+	struct gos_chan *link;   /* free list */
+	/* The third: what seldom changes. */
 	const char *elem_type;
 	const char *file;
 	uint32_t line;
 	uint32_t index;          /* its number among all channels */
 	struct gos_timer *timer; /* of a channel that a timer sends on; NULL else */
-	struct gos_chan *link;   /* free list */
+	struct gos_mark closer;  /* goid 0: the runtime; at 0: nobody has closed it */
 } __attribute__((aligned(RT_CACHE_LINE)));
 
 /* One descriptor, for all the files that have its number one after the other: its lives. See pollfd.h. */
@@ -300,5 +305,25 @@ struct gos_runtime {
 };
 
 extern struct gos_runtime gos_runtime;
+
+/* The record: gp has done, just now, what *mark is about. Several at once may mix their marks; each field is still one that somebody wrote. */
+RT_INLINE void rt_mark(struct gos_mark *mark, const struct gos_g *gp, void *pc)
+{
+	if (GOS_RECORD) {
+		rt_store_relaxed(&mark->goid, gp->goid);
+		rt_store_relaxed(&mark->pc, pc);
+		rt_store_relaxed(&mark->at, rt_load_relaxed(&gos_runtime.now));
+	}
+}
+
+/* Likewise what was marked elsewhere. */
+RT_INLINE void rt_mark_as(struct gos_mark *mark, const struct gos_mark *other)
+{
+	if (GOS_RECORD) {
+		rt_store_relaxed(&mark->goid, other->goid);
+		rt_store_relaxed(&mark->pc, other->pc);
+		rt_store_relaxed(&mark->at, other->at);
+	}
+}
 
 #endif

@@ -50,8 +50,10 @@ static struct gos_g *send_time(struct gos_chan *c, int64_t now)
 		sg->success = true;
 		woken = sg->g;
 		woken->param = sg;
+		rt_chan_passed(c, 0, woken->goid);
 	} else if (c->closed == 0 && c->count < c->capacity) {
 		rt_chan_buffer_put(c, &now);
+		rt_chan_sent(c, 0);
 	}
 	rt_unlock(&c->lock);
 	return woken;

@@ -3,6 +3,7 @@
  * waitgroup.c - wait until a number of goroutines are done. Floor 6. After Go's sync.WaitGroup.
  *
  * state: the counter in the upper half, the number of waiters in the lower, so that one atomic addition changes the one and reads both.
+ * `last` is written before it: once the count is zero, who waited may give the memory back.
  */
 #include "gossamer.h"
 #include "schedule.h"
@@ -30,6 +31,7 @@ static RT_NOINLINE void add_slow(gos_waitgroup *wg, int n, uint64_t state, void 
 
 RT_INLINE void add(gos_waitgroup *wg, int n, void *pc)
 {
+	rt_mark(&wg->last, rt_tls_m->curg, pc);
 	uint64_t state = rt_add_fetch(&wg->state, (uint64_t)(int64_t)n << 32);
 	int32_t counter = (int32_t)(state >> 32);
 

@@ -2,6 +2,7 @@
 /* Goal: the rules of rt/mutex.c: exclusion, whose it is, and fairness when it is needed. Method: black box, but for m.state. */
 #include <string.h>
 
+#include "gos_place.h"
 #include "gos_test.h"
 
 enum { LOCKED = 1, STARVING = 4 }; /* of m.state: rt/mutex.c */
@@ -290,6 +291,111 @@ GOS_TEST(mutex_many_of_them)
 		expect_eq(mutexes[i].state, 0);
 	}
 	expect_eq(sum, 2000 * 100);
+}
+
+/* ---- the record ---- */
+
+GOS_PLACE(lock_here, (void), gos_mutex_lock(&m))
+GOS_PLACE(lock_there, (void), gos_mutex_lock(&m))
+GOS_PLACE(try_here, (void), expect(gos_mutex_try_lock(&m)))
+
+GOS_TEST(mutex_says_who_locked_it_where_and_when)
+{
+	int64_t start = gos_now(), first;
+	lock_here();
+	expect_eq(m.owner, gos_goid());
+	expect(lock_here_has(m.pc));
+	expect(gos_at_since(m.since, start));
+	first = m.since;
+	gos_mutex_unlock(&m);
+	expect_eq(m.owner, 0);
+	gos_sleep(100 * GOS_MS);
+	lock_there();
+	expect_eq(m.owner, gos_goid());
+	expect(lock_there_has(m.pc));
+	expect_gt(m.since, first);
+	expect(gos_at_since(m.since, start));
+	gos_mutex_unlock(&m);
+}
+
+GOS_TEST(mutex_says_who_took_it_by_trying)
+{
+	int64_t start = gos_now();
+	try_here();
+	expect_eq(m.owner, gos_goid());
+	expect(try_here_has(m.pc));
+	expect(gos_at_since(m.since, start));
+	gos_mutex_unlock(&m);
+}
+
+GOS_TEST(mutex_says_nothing_of_who_tried_in_vain)
+{
+	lock_here();
+	int64_t since = m.since;
+	gos_sleep(50 * GOS_MS);
+	expect(!gos_mutex_try_lock(&m));
+	expect_eq(m.owner, gos_goid());
+	expect(lock_here_has(m.pc));
+	expect_eq(m.since, since);
+	gos_mutex_unlock(&m);
+}
+
+static int64_t given_at;
+static int had;
+
+static void wait_for_it(void)
+{
+	lock_there();
+	expect_eq(m.owner, gos_goid());
+	expect(lock_there_has(m.pc));
+	expect(gos_at_since(m.since, given_at)); /* since it has it, not since it asked for it */
+	__atomic_add_fetch(&had, 1, __ATOMIC_SEQ_CST);
+	gos_mutex_unlock(&m);
+}
+
+GOS_TEST(mutex_says_who_got_it_after_waiting)
+{
+	lock_here();
+	uint64_t waiter = go(wait_for_it);
+	gos_test_until_waiting(waiter, "sync.Mutex.Lock");
+	expect_eq(m.owner, gos_goid());
+	expect(lock_here_has(m.pc));
+	gos_sleep(3 * GOS_S);
+	given_at = gos_now();
+	gos_mutex_unlock(&m);
+	gos_test_until(&had);
+}
+
+static void wait_for_it_often(gos_waitgroup *wg)
+{
+	while (__atomic_load_n(&hogging, __ATOMIC_ACQUIRE)) {
+		int64_t start = gos_now();
+		lock_there();
+		expect_eq(m.owner, gos_goid());
+		expect(lock_there_has(m.pc));
+		expect(gos_at_since(m.since, start));
+		gos_mutex_unlock(&m);
+	}
+	gos_waitgroup_done(wg);
+}
+
+/* Who holds it while it is in starving mode can only give it to who waits. */
+GOS_TEST(mutex_says_to_whom_it_was_handed)
+{
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 1);
+	go(wait_for_it_often, &wg);
+	for (int handed = 0; handed < 20;) {
+		lock_here();
+		for (int64_t until = gos_now() + 2 * GOS_MS; gos_now() < until;)
+			gos_yield();
+		expect_eq(m.owner, gos_goid());
+		expect(lock_here_has(m.pc));
+		handed += (__atomic_load_n(&m.state, __ATOMIC_ACQUIRE) & STARVING) != 0;
+		gos_mutex_unlock(&m);
+	}
+	__atomic_store_n(&hogging, 0, __ATOMIC_RELEASE);
+	gos_waitgroup_wait(&wg);
 }
 
 /* ---- deaths ---- */
