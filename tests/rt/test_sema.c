@@ -148,13 +148,13 @@ GOS_TEST(sema_many_addresses)
 }
 
 static uint32_t word;
-static int first_in_line, in_line;
+static int first_in_line = -1;
 
 static void stand(bool front, int me, gos_waitgroup *wg)
 {
 	rt_sema_acquire(&word, front, GOS_REASON_SEMACQUIRE, &word, NULL);
-	if (__atomic_fetch_add(&in_line, 1, __ATOMIC_SEQ_CST) == 0)
-		first_in_line = me;
+	int nobody = -1;
+	__atomic_compare_exchange_n(&first_in_line, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	gos_waitgroup_done(wg);
 }
 
@@ -166,9 +166,9 @@ GOS_TEST(sema_front_is_before_all_who_wait)
 		gos_test_until_waiting(go(stand, false, i, &wg), "semacquire");
 	gos_test_until_waiting(go(stand, true, 3, &wg), "semacquire");
 	rt_sema_release(&word, false, NULL);
-	while (__atomic_load_n(&in_line, __ATOMIC_ACQUIRE) == 0)
+	while (__atomic_load_n(&first_in_line, __ATOMIC_ACQUIRE) < 0)
 		gos_yield();
-	expect_eq(first_in_line, 3);
+	expect_eq(__atomic_load_n(&first_in_line, __ATOMIC_ACQUIRE), 3);
 	for (int i = 0; i < 3; i++)
 		rt_sema_release(&word, true, NULL);
 	gos_waitgroup_wait(&wg);
