@@ -4,6 +4,8 @@
  *
  * gos_runtime.now is the coarse clock: CLOCK_MONOTONIC as of a moment ago. sysmon keeps it within a millisecond or two while
  * anything runs, and so does every M that comes back from sleep; reading it is a load, where the exact clock costs 20 ns.
+ *
+ * With a seed (seed.h) the program lives in a time of its own: rt_now and the coarse clock tell that one, and only what has to do with the kernel asks for rt_real_now.
  */
 #ifndef RT_CLOCK_H
 #define RT_CLOCK_H
@@ -11,11 +13,20 @@
 #include <stdint.h>
 #include <time.h>
 
-static inline int64_t rt_now(void)
+#include "seed.h"
+
+/* CLOCK_MONOTONIC, also with a seed: for the runtime's own threads, and for what the kernel is asked to wait. */
+static inline int64_t rt_real_now(void)
 {
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* The time that the program lives in. */
+static inline int64_t rt_now(void)
+{
+	return rt_seeded() ? rt_load_relaxed(&rt_seed.now) : rt_real_now();
 }
 
 #endif

@@ -165,7 +165,7 @@ static bool dumper_is_here(void)
 static bool wait_for_dumper(struct rt_report *report)
 {
 	uint64_t beat = rt_load_relaxed(&report->beat);
-	int64_t since = rt_now();
+	int64_t since = rt_real_now();
 	while (true) {
 		uint32_t bell = rt_load_acquire(&done_bell);
 		if (rt_load_acquire(&report->done) != 0)
@@ -176,8 +176,8 @@ static bool wait_for_dumper(struct rt_report *report)
 		uint64_t now_beat = rt_load_relaxed(&report->beat);
 		if (now_beat != beat || phase == RT_DUMPER_WRITING) { /* who reads our output may take his time */
 			beat = now_beat;
-			since = rt_now();
-		} else if (rt_now() - since > PATIENCE_S * GOS_S && rt_cas(&dumper.phase, phase, (uint32_t)RT_DUMPER_LOST)) {
+			since = rt_real_now();
+		} else if (rt_real_now() - since > PATIENCE_S * GOS_S && rt_cas(&dumper.phase, phase, (uint32_t)RT_DUMPER_LOST)) {
 			return false;
 		}
 		futex_wait(&done_bell, bell, GOS_S / 4);
@@ -368,12 +368,12 @@ bool rt_capture_thread(uint32_t tid, struct rt_trace *trace, uint64_t *sp)
 		rt_store_release(&c->state, (uint32_t)CAPTURE_FREE);
 		return false;
 	}
-	int64_t until = rt_now() + CAPTURE_TIMEOUT_NS;
+	int64_t until = rt_real_now() + CAPTURE_TIMEOUT_NS;
 	while (true) {
 		uint32_t state = rt_load_acquire(&c->state);
 		if (state == CAPTURE_DONE)
 			break;
-		int64_t left = until - rt_now();
+		int64_t left = until - rt_real_now();
 		if (left <= 0 && (state == CAPTURE_TAKEN || rt_cas(&c->state, (uint32_t)CAPTURE_ASKED, (uint32_t)CAPTURE_FREE)))
 			return false;
 		futex_wait(&c->state, state, left > 0 ? left : 0);

@@ -532,6 +532,11 @@ bool rt_report_print(struct rt_report *report, bool full)
 
 	/* What is known goes out before symbols are looked for, which is where a broken process breaks again. */
 	if (report->next == 0) {
+		if (rt_seeded() && report->head[0] != 0) { /* the process dies: this is how it can be made to do so again */
+			rt_put(&p->out, "gossamer: seed=");
+			rt_put_number(&p->out, (uint64_t)rt_seed.number, 10);
+			rt_put(&p->out, "\n");
+		}
 		rt_put(&p->out, report->head);
 		if (report->waits)
 			put_waits(p);

@@ -20,12 +20,12 @@ void rt_note_clear(struct rt_note *n)
 
 bool rt_note_sleep(struct rt_note *n, int64_t ns)
 {
-	int64_t deadline = ns >= 0 ? rt_now() + ns : 0;
+	int64_t deadline = ns >= 0 ? rt_real_now() + ns : 0;
 
 	while (rt_load_acquire(&n->key) == 0) { /* pairs with rt_note_wake's exchange */
 		struct timespec left, *timeout = NULL;
 		if (ns >= 0) {
-			int64_t rest = deadline - rt_now();
+			int64_t rest = deadline - rt_real_now();
 			if (rest <= 0)
 				return false;
 			left = (struct timespec){rest / 1000000000, rest % 1000000000};

@@ -34,10 +34,23 @@ static void to_global_queue(struct gos_g *gp, void *arg)
 	rt_wake_hint();
 }
 
+/* A scheduling point of a program that has a seed. What its goroutines call on another stack than their own is none: there they could not wait. */
+static struct gos_m *ask_dice(struct gos_m *mp, void *pc)
+{
+	uint64_t here = (uint64_t)__builtin_frame_address(0);
+	rt_store_relaxed(&gos_runtime.now, rt_seed_pass(RT_SEED_STEP));
+	if (!rt_seed_once_in(rt_seed.give_way) || here >= mp->curg->stack_hi || here < mp->curg->stack_lo)
+		return mp;
+	rt_count(&mp->p->preempts);
+	return rt_yield_to(mp, NULL, pc);
+}
+
 /* The current goroutine of mp has had its time. Returns the M that it is then on. */
 static struct gos_m *preempt(struct gos_m *mp, void *pc)
 {
 	rt_lock_check_none();
+	if (rt_seeded())
+		return ask_dice(mp, pc);
 	rt_store_relaxed(&mp->go_on, 1u);
 	rt_count(&mp->p->preempts);
 	/* The long road: those whom timers and the netpoller have woken meanwhile come before those who compute. */
@@ -56,7 +69,7 @@ RT_NOINLINE struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc)
 		rt_panic_at(pc, "a function that needs a goroutine was called between gos_blocking_begin and gos_blocking_end");
 	}
 	if (mp->curg == NULL) { /* g0, which is not asked to wait */
-		rt_store_relaxed(&mp->go_on, 1u);
+		rt_store_relaxed(&mp->go_on, (uint32_t)!rt_seeded());
 		return mp;
 	}
 	return preempt(mp, pc);

@@ -40,7 +40,8 @@ void rt_p_acquire(struct gos_m *mp, struct gos_p *pp)
 	rt_store_release(&pp->m, mp); /* sysmon finds an M whose fields are set */
 	rt_store_relaxed(&mp->p, pp);
 	rt_store_relaxed(&pp->status, (uint32_t)GOS_P_RUNNING);
-	rt_store_relaxed(&mp->go_on, (uint32_t)(pp->id < rt_load_relaxed(&rt_sched.nprocs))); /* else its goroutine is to give way: the P is one too many */
+	/* 0: its goroutine is to give way, since the P is one too many, or at least to ask the dice. */
+	rt_store_relaxed(&mp->go_on, (uint32_t)(pp->id < rt_load_relaxed(&rt_sched.nprocs) && !rt_seeded()));
 	if (rt_unlikely(mp->locked_g != NULL))
 		pp->ticks_left = 0; /* it runs nothing else: its goroutine switches to g0 when it stops */
 }
@@ -97,7 +98,7 @@ static struct gos_p *p_new(uint32_t id)
 	struct gos_p *pp = rt_map(sizeof *pp, "a P");
 	pp->id = id;
 	pp->status = GOS_P_RETIRED;
-	pp->random = id * 2654435761u + 1;
+	pp->random = rt_seeded() ? rt_seed_below(UINT32_MAX) + 1 : id * 2654435761u + 1;
 	rt_timers_init(pp);
 	return pp;
 }

@@ -48,6 +48,8 @@ int gos_run(int (*app)(int argc, char **argv), int argc, char **argv)
 	pthread_atfork(NULL, NULL, rt_preempt_in_child);
 
 	rt_config_read(GOS_P_MAX);
+	if (rt_config.seed != RT_SEED_NONE)
+		rt_seed_begin(rt_config.seed);
 	rt_clock_refresh();
 	gos_runtime.ms = rt_map(GOS_M_MAX * sizeof(struct gos_m *), "the table of Ms");
 	gos_runtime.ps = rt_map(GOS_P_MAX * sizeof(struct gos_p *), "the table of Ps");
@@ -95,11 +97,23 @@ size_t gos_num_goroutines(void)
 	return made > ended ? (size_t)(made - ended) : 0;
 }
 
+/* As config.c says it of GOSMAXPROCS. */
+static RT_NOINLINE void say_once_one_p(int n)
+{
+	static bool said;
+	if (!said)
+		fprintf(stderr, "gossamer: gos_procs(%d): with a seed in GOSDEBUG there is one P\n", n);
+	said = true;
+}
+
 int gos_procs(int n)
 {
 	rt_m_of_goroutine();
-	if (n <= 0)
+	if (n <= 0 || rt_seeded()) {
+		if (n > 1)
+			say_once_one_p(n);
 		return (int)rt_load_relaxed(&rt_sched.nprocs);
+	}
 	int before = (int)rt_procs_set((uint32_t)n);
 	rt_wake(); /* more Ps may find more work; the search goes on from one worker to the next */
 	return before;
@@ -119,5 +133,8 @@ void gos_set_name(const char *format, ...)
 
 int64_t gos_now(void)
 {
+	const struct gos_m *mp = rt_tls_m;
+	if (rt_seeded() && mp != NULL && mp->p != NULL) /* time passes for those who wait for it in a loop, too */
+		rt_store_relaxed(&gos_runtime.now, rt_seed_pass(RT_SEED_STEP));
 	return rt_now();
 }

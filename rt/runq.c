@@ -56,6 +56,44 @@ void rt_runq_put_back(struct gos_p *pp, struct gos_g *gp)
 	}
 }
 
+/* Slot i of the two rings, as if they were one. */
+static struct gos_g **slot_of(struct gos_p *pp, uint32_t i)
+{
+	uint32_t n = rt_ring_length(&pp->runq);
+	struct gos_runq *q = i < n ? &pp->runq : &pp->backq;
+	return &q->slot[(q->head + (i < n ? i : i - n)) % RT_RUNQ_SIZE];
+}
+
+struct gos_g *rt_runq_draw(struct gos_p *pp)
+{
+	struct gos_g *gp = rt_exchange(&pp->runnext, (struct gos_g *)NULL);
+	if (gp != NULL)
+		rt_runq_put(pp, gp);
+	while (rt_ring_length(&pp->runq) < RT_RUNQ_SIZE && (gp = rt_globq_get(pp)) != NULL)
+		rt_runq_put(pp, gp);
+
+	uint32_t n = rt_ring_length(&pp->runq) + rt_ring_length(&pp->backq), chosen = 0;
+	uint64_t most = 0;
+	if (n == 0)
+		return NULL;
+	for (uint32_t i = 0; i < rt_seed.rivals; i++) {
+		uint32_t rival = rt_seed_below(n);
+		uint64_t favour = rt_seed_favour((*slot_of(pp, rival))->goid);
+		if (favour >= most) {
+			most = favour;
+			chosen = rival;
+		}
+	}
+	rt_seed_chosen();
+	/* It changes places with the oldest of its ring, which then leaves as always. */
+	bool back = chosen >= rt_ring_length(&pp->runq);
+	struct gos_g **slot = slot_of(pp, chosen), **oldest = slot_of(pp, back ? rt_ring_length(&pp->runq) : 0);
+	gp = *slot;
+	rt_store_relaxed(slot, *oldest);
+	rt_store_relaxed(oldest, gp);
+	return rt_ring_take_head_owner(back ? &pp->backq : &pp->runq);
+}
+
 bool rt_runq_stealable(const struct gos_p *pp, bool patient)
 {
 	uint32_t least = patient ? 1 : 2;

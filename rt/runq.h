@@ -123,6 +123,12 @@ RT_INLINE struct gos_g *rt_runq_get(struct gos_p *pp)
 }
 
 /*
+ * Any of those that stand in this P's queues or in the global one, as the dice fall; NULL when there are none. (Where there are more than the P's queues hold,
+ * those that came last to the global one wait for their turn to be drawn.) Only with a seed: there is no other P. Owner P only.
+ */
+struct gos_g *rt_runq_draw(struct gos_p *pp);
+
+/*
  * Takes work from another P for the owner of pp: returns one goroutine and leaves up to half of the rest in pp's queues. A goroutine that is alone in
  * its queue is left to its owner, who is about to run it, unless `patient` says that the caller has seen it wait. Owner of pp only.
  */

@@ -26,6 +26,9 @@
 #define OLD_BATCH 32            /* at most so many at a time */
 #define WAKE_BACKOFF_MIN 1000000 /* ns */
 #define WAKE_BACKOFF_MAX 8000000
+#define SEED_POLLS 4         /* with a seed: one choice in so many looks at the netpoller */
+#define SEED_PATIENCE 1000000 /* ns of the kernel's time that a descriptor has before the clock is moved */
+#define SEED_LATE 100000      /* ns that a timer is late at most when nobody can run */
 #define TIMER_GRAIN 50000 /* ns: what the kernel lets any sleep be late by; see wait_in_netpoller */
 
 RT_NOINLINE struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
@@ -326,6 +329,48 @@ static _Noreturn void rest_for_ever(struct gos_m *mp)
 	}
 }
 
+/*
+ * Step 1 with a seed, in place of all that depends on what other workers or the kernel's clock do: who runs next, when a timer that is due is seen and when
+ * descriptors are looked at is drawn. When nobody can run, the clock is moved to the first timer; but who waits for a descriptor gets a little
+ * of the kernel's time first, since what is on its way to him would otherwise always be too late. NULL: there is nothing to run, nor any timer that may come due.
+ */
+static struct gos_g *draw(struct gos_m *mp)
+{
+	struct gos_p *pp = mp->p;
+	int64_t now = rt_seed_pass(rt_seed_delay());
+
+	rt_store_relaxed(&gos_runtime.now, now);
+	pp->ticks_left = 0; /* the next one to stop comes here, too */
+	if (rt_timers_first(pp) <= now && rt_seed_once_in(2))
+		run_due_timers(mp, pp, now);
+	if (rt_netpoll_waiters() != 0 && rt_seed_once_in(SEED_POLLS))
+		poll_without_waiting(mp);
+	for (;;) {
+		struct gos_g *gp = rt_runq_draw(pp);
+		if (gp != NULL)
+			return gp;
+		int64_t first = rt_timers_first(pp);
+		bool due = first <= RT_SEED_HORIZON;
+		now = rt_load_relaxed(&rt_seed.now);
+		if (rt_netpoll_waiters() != 0) {
+			int64_t wait = first <= now ? 0 : first - now < SEED_PATIENCE ? first - now : SEED_PATIENCE;
+			struct gos_g *list = rt_netpoll(due ? wait : 0);
+			rt_inject(mp, list);
+			if (list != NULL)
+				continue;
+		}
+		if (!due)
+			return NULL;
+		if (first > now) {
+			/* Workers come late, too: what is due a little later than the first may have come due by then. */
+			int64_t late = rt_seed_once_in(4) ? rt_seed_below(SEED_LATE) : 0;
+			now = rt_seed_pass(first - now + late);
+			rt_store_relaxed(&gos_runtime.now, now);
+		}
+		run_due_timers(mp, pp, now);
+	}
+}
+
 /* Protocol "find". Returns with a P and a goroutine. On g0. */
 static struct gos_g *find_runnable(struct gos_m *mp)
 {
@@ -339,6 +384,13 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 		bool drained = pp->id >= rt_load_relaxed(&rt_sched.nprocs); /* gos_procs made this P one too many */
 		if (rt_unlikely(drained)) {
 			rt_p_drain(pp);
+		} else if (rt_seeded()) {
+			gp = draw(mp);
+			if (gp != NULL) {
+				if (mp->spinning)
+					stop_spinning_found(mp);
+				return gp;
+			}
 		} else {
 			bool turn = --pp->ticks_left < 0;
 			if (turn) /* else one that yields alone would never let it come to that: each time it gets here */

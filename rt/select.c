@@ -71,6 +71,15 @@ static uint32_t random_below(struct gos_p *pp, uint32_t n)
 	return (uint32_t)((uint64_t)rt_random(pp) * n >> 32);
 }
 
+/* Is a to be locked before b? Cases of one channel in no order, but with a seed in one that does not depend on where other channels have their addresses. */
+RT_INLINE bool comes_before(const struct gos_case *cases, uint16_t a, uint16_t b, uint32_t salt)
+{
+	if (rt_likely(cases[a].chan != cases[b].chan))
+		return cases[a].chan < cases[b].chan;
+	uint32_t x = (a ^ salt) * 0x9e3779b1u, y = (b ^ salt) * 0x9e3779b1u; /* different cases stay different */
+	return salt != 0 && (x ^ x >> 16) * 0x85ebca6bu < (y ^ y >> 16) * 0x85ebca6bu;
+}
+
 /* Before lock[at] stand cases of the channel that is to come there: makes room for it anywhere among them. */
 static RT_NOINLINE int among_same(struct gos_p *pp, const struct gos_case *cases, uint16_t *lock, int at)
 {
@@ -110,6 +119,7 @@ static void make_order(struct gos_p *pp, const struct gos_case *cases, int n, st
 	o->locked = polled;
 	if (n <= ON_STACK)
 		return;
+	uint32_t salt = rt_seeded() ? rt_random(pp) : 0; /* which is never 0 */
 	/* Heap sort: no memory, no recursion on a small stack. What is equal stays in an order as random as that which it begins with. */
 	memcpy(lock, poll, (size_t)polled * sizeof *lock);
 	for (int start = polled / 2 - 1, end = polled; end > 1;) {
@@ -122,9 +132,9 @@ static void make_order(struct gos_p *pp, const struct gos_case *cases, int n, st
 		}
 		int hole = start >= 0 ? start : 0, child;
 		while ((child = 2 * hole + 1) < end) {
-			if (child + 1 < end && cases[lock[child]].chan < cases[lock[child + 1]].chan)
+			if (child + 1 < end && comes_before(cases, lock[child], lock[child + 1], salt))
 				child++;
-			if (cases[moving].chan >= cases[lock[child]].chan)
+			if (!comes_before(cases, moving, lock[child], salt))
 				break;
 			lock[hole] = lock[child];
 			hole = child;

@@ -230,9 +230,9 @@ static _Noreturn void *tracer_main(void *arg)
 	(void)arg;
 	pthread_setname_np(pthread_self(), "gos-schedtrace");
 	for (;;) {
-		rt_schedtrace_write(2, rt_now(), rt_config.scheddetail != 0);
+		rt_schedtrace_write(2, rt_real_now(), rt_config.scheddetail != 0);
 		rt_store_release(&rt_schedtrace_count, rt_schedtrace_count + 1);
-		int64_t late = rt_now() - at;
+		int64_t late = rt_real_now() - at;
 		at += (late / period + 1) * period;
 		struct timespec until = {at / GOS_S, at % GOS_S};
 		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
@@ -245,7 +245,7 @@ void rt_stats_start(void)
 	pthread_t thread;
 	sigset_t all, old;
 
-	started = rt_now();
+	started = rt_real_now();
 	if (rt_config.schedtrace == 0)
 		return;
 	sigfillset(&all);

@@ -14,6 +14,7 @@
 #include "sysmon.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -32,6 +33,7 @@
 
 #define TIME_SLICE_NS 10000000          /* as in Go */
 #define CALL_PATIENCE_NS 10000000       /* a blocked goroutine keeps its P for so long when nobody needs it */
+#define SEEDED_CALL_PATIENCE_NS 1000000000 /* and with a seed for so long whoever needs it: longer than any call that waits for nobody in this process should take */
 #define STARVED_NS INT64_C(5000000000)    /* the program ends when no thread could be had for so long, and nothing goes on without */
 #define GONE_AFTER_NS INT64_C(6000000000) /* all idle for so long: sleep until woken. Three rounds of giving back stacks */
 
@@ -75,6 +77,31 @@ static bool retake(int64_t now)
 		}
 	}
 	return busy;
+}
+
+/*
+ * With a seed, where a goroutine that blocks its thread keeps the P: what runs next must not depend on how long the kernel takes. But it may wait for what
+ * only another goroutine can do, and a program that stands still is worse than one whose seed has said its last.
+ */
+static bool retake_late(int64_t now)
+{
+	static bool said;
+	struct gos_p *pp = gos_runtime.ps[0];
+	uint32_t calls = rt_load_relaxed(&pp->calls);
+	if (rt_load_relaxed(&pp->status) != GOS_P_SYSCALL)
+		return false;
+	if (calls != seen[0].calls) {
+		seen[0].calls = calls;
+		seen[0].call_since = now;
+	}
+	bool wanted = rt_runq_stealable(pp, true) || rt_load_relaxed(&rt_sched.globq_size) != 0 || rt_netpoll_waiters() != 0 ||
+	              rt_timers_first(pp) <= RT_SEED_HORIZON;
+	if (wanted && now - seen[0].call_since >= SEEDED_CALL_PATIENCE_NS && rt_syscall_retake(pp) && !said) {
+		said = true;
+		fprintf(stderr, "gossamer: seed=%lld: a goroutine has blocked its thread for long; others go on, and what follows is not for the seed alone to decide\n",
+		        (long long)rt_seed.number);
+	}
+	return true;
 }
 
 /* Is there work that waits for a P which does not switch, or, when Ps are idle, any that they could take? */
@@ -195,7 +222,7 @@ static void wait(int64_t idle_ns, bool may_go)
 
 static void *sysmon(void *arg)
 {
-	int64_t counted = rt_now(), idle_since = counted;
+	int64_t counted = rt_real_now(), idle_since = counted;
 	uint32_t discard = 0;
 
 	(void)arg;
@@ -203,12 +230,13 @@ static void *sysmon(void *arg)
 	prctl(PR_SET_TIMERSLACK, 1);
 	for (int64_t now = counted; rt_load_relaxed(&gos_runtime.state) == 1;) {
 		wait(now - idle_since, discard == 0);
-		now = rt_clock_refresh();
-		bool calls = retake(now);
+		bool seeded = rt_seeded();
+		now = seeded ? rt_real_now() : rt_clock_refresh();
+		bool calls = seeded ? retake_late(now) : retake(now);
 		uint32_t idle = rt_load_relaxed(&rt_sched.idle_p_count);
 		if (idle != rt_load_relaxed(&rt_sched.nprocs) || calls || discard != 0)
 			idle_since = now;
-		bool stuck = work_is_stuck(now);
+		bool stuck = work_is_stuck(seeded ? rt_now() : now);
 		if (stuck) {
 			if (idle != 0)
 				rt_wake();
@@ -217,6 +245,8 @@ static void *sysmon(void *arg)
 		}
 		if (rt_unlikely(rt_load_relaxed(&rt_sched.start_error) != 0))
 			check_starved(now, stuck);
+		if (seeded)
+			continue; /* what follows would come at any moment, by the kernel's clock */
 		if (rt_netpoll_waiters() != 0 && now - rt_load_relaxed(&rt_sched.last_poll) > POLL_LATE_NS)
 			poll(now);
 		if (now - counted > SCAVENGE_NS) {
