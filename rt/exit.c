@@ -7,6 +7,7 @@
 #include "../asm/switch.h"
 #include "defer.h"
 #include "gossamer.h"
+#include "label.h"
 #include "schedule.h"
 #include "stack.h"
 
@@ -33,6 +34,11 @@ static void bury(struct gos_g *gp, void *arg)
 
 	rt_sanitizer_death(gp);
 	if (rt_unlikely(gp->flags != 0)) {
+		if (gp->flags & RT_G_LABELLED) {
+			struct gos_labels *labels = gp->labels;
+			rt_store_relaxed(&gp->labels, (struct gos_labels *)NULL); /* first, so that nobody takes for gp's what it is used for next */
+			rt_labels_put(labels);
+		}
 		gp->flags = 0;
 		gp->name[0] = '\0';
 	}

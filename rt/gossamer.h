@@ -132,6 +132,25 @@ GOS_API void gos_unlock_thread(void);
  * Blocks: no.  Panics: no.  Owns: nothing; the text is copied. */
 GOS_API void gos_set_name(const char *format, ...) GOS_PRINTF(1, 2);
 
+/*
+ * Labels say what a goroutine works for: a request, a tenant. Debuggers and dumps show them; goroutines that it starts from then on begin with the same, and
+ * keep them when it changes its own. A goroutine has at most 16; a key has 1 to 63 bytes, none of them '=', a value 0 to 255.
+ *
+ * gos_set_label gives the label `key` of the calling goroutine a value, or removes it where value is NULL. 0; -EINVAL for a key that cannot be; -E2BIG when one of
+ * the two is too long; -ENOSPC for a 17th label. After an error the labels are what they were.
+ * Blocks: no.  Panics: no.  Owns: nothing; both are copied.
+ */
+GOS_API int gos_set_label(const char *key, const char *value);
+
+/* The value of a label of the calling goroutine, NULL where it has none of that key: to be handed on to another process, say. It lives until the goroutine changes its
+ * labels or ends. Any thread may call. Blocks: no.  Panics: no.  Owns: the runtime does. */
+GOS_API const char *gos_label(const char *key);
+
+/* fn(arg), during which the calling goroutine has this label too. Then it has the labels of before again, whatever fn did to them, also when fn panics or ends the
+ * goroutine, whose deferred calls see them; not when fn is left by longjmp or a C++ exception. fn is called in any case; what gos_set_label would return.
+ * Blocks: no, but for fn.  Panics: when fn is NULL.  Owns: nothing. */
+GOS_API int gos_with_label(const char *key, const char *value, void (*fn)(void *arg), void *arg);
+
 /* ---- calls that block the thread ------------------------------------------------------------------------------------ */
 
 /*

@@ -49,6 +49,7 @@ void rt_g_check(const struct gos_g *gp)
 		rt_assert(gp->waiting == NULL);
 		break;
 	}
+	rt_assert(((gp->flags & RT_G_LABELLED) != 0) == (gp->labels != NULL));
 	/* Wherever it is, a saved stack pointer lies in its stack. */
 	if (saved && gp->stack_hi != 0)
 		rt_assert(gp->sched.sp >= gp->stack_lo && gp->sched.sp < gp->stack_hi);

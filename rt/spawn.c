@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../asm/switch.h"
+#include "label.h"
 #include "schedule.h"
 #include "slab.h"
 #include "stack.h"
@@ -127,8 +128,9 @@ static RT_NOINLINE void goid_refill(struct gos_p *pp)
 	pp->goid_end++;
 }
 
-/* RUNNABLE, and in no queue yet. Owner P only. */
-RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *registers, uint64_t creator, void *pc, const struct gos_go_options *options)
+/* RUNNABLE, and in no queue yet. parent: NULL where the creator, a goid, is not who makes it now. Owner P only. */
+RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *registers, uint64_t creator, const struct gos_g *parent, void *pc,
+                                   const struct gos_go_options *options)
 {
 	struct gos_g *gp = take_g(pp, options != NULL ? options->stack_size : 0);
 
@@ -155,6 +157,8 @@ RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *r
 		snprintf(gp->name, sizeof gp->name, "%s", options->name);
 		gp->flags |= RT_G_NAMED;
 	}
+	if (GOS_RECORD && parent != NULL && rt_unlikely(parent->flags & RT_G_LABELLED))
+		rt_labels_inherit(gp, parent);
 	rt_count(&pp->spawns);
 	rt_g_set(gp, gp->status == GOS_DEAD ? GOS_DEAD : GOS_IDLE, GOS_RUNNABLE);
 	RT_PROBE3(g_create, gp->goid, fn, creator);
@@ -169,7 +173,7 @@ void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_op
 	if (rt_unlikely(fn == NULL))
 		rt_panic_at(pc, "go of nil function");
 	struct gos_g *creator = mp->curg != NULL ? mp->curg : &mp->g0;
-	struct gos_g *gp = give_birth(mp->p, fn, registers, creator->goid, pc, options);
+	struct gos_g *gp = give_birth(mp->p, fn, registers, creator->goid, creator, pc, options);
 	creator->last_made = gp->goid;
 	/* From here the goroutine may run and end: do not touch it. */
 	rt_runq_put(mp->p, gp);
@@ -181,7 +185,7 @@ void rt_go_for(uint64_t creator, void *pc, void (*fn)(void *arg), void *arg)
 {
 	struct gos_p *pp = rt_tls_m->p;
 	uint64_t registers[START_REGISTER_WORDS] = {(uint64_t)arg};
-	rt_runq_put_back(pp, give_birth(pp, (void *)fn, registers, creator, pc, NULL));
+	rt_runq_put_back(pp, give_birth(pp, (void *)fn, registers, creator, NULL, pc, NULL));
 	rt_wake_hint();
 }
 

@@ -96,6 +96,7 @@ enum rt_g_flag {
 	RT_G_NAMED = 1,  /* name was set: to be cleared at the end of this life */
 	RT_G_LOCKED = 2, /* runs on locked_m only, which runs nothing else */
 	RT_G_DEFERS = 4, /* has deferred calls or panics: likewise. defer.h */
+	RT_G_LABELLED = 8, /* labels is not NULL */
 };
 
 struct gos_g {
@@ -126,6 +127,7 @@ struct gos_g {
 	uint32_t locks;        /* gos_lock_thread calls that were not undone */
 	struct gos_m *locked_m; /* the M that it is locked to, while RT_G_LOCKED */
 	char name[GOS_NAME_SIZE];
+	struct gos_labels *labels; /* label.h. Sync: atomic, written by the goroutine and by who makes or buries it */
 	/* defer.h. Owner: the goroutine */
 	struct rt_deferred *deferred; /* calls that its functions deferred, newest first */
 	struct rt_panic *panic;       /* innermost of those under way */

@@ -21,7 +21,7 @@ _TROUBLES_MAX = 200  # sentences after which a list is given up
 _TEXT_MAX = 128
 
 _G_FIELDS = ("sched_sp", "seq", "status", "dbgmask", "reason", "goid", "stack_lo", "stack_hi", "wait_since", "wait_obj",
-             "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "flags", "locked_m", "name")
+             "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "flags", "locked_m", "name", "labels")
 _CHAN_FIELDS = ("live", "owner", "closed", "count", "capacity", "elem_size", "buffer", "recvx", "sendx", "recvq", "sendq", "elem_type", "file", "line")
 _SUDOG_FIELDS = ("g", "next", "waitlink", "elem", "obj", "case_dir", "is_select")
 
@@ -275,6 +275,19 @@ class Runtime:
                 if g.address in by_address and g.address not in found and g.status in self.running and g.seq & 1:
                     found[g.address] = by_address[g.address]
         return found
+
+    def labels(self, g):
+        """[(key, value)] of g, in the order of the keys; a Trouble where what should be its labels is not."""
+        if not g.labels:
+            return []
+        head = self._plain("labels", g.labels, "count", "bytes")
+        if not 0 < head.count <= self.abi.const("labels_max") or head.bytes > self.abi.const("labels_text_max"):
+            raise Trouble("what should be goroutine %d's labels, at 0x%x, is something else: %d labels in %d bytes" % (g.goid, g.labels, head.count, head.bytes))
+        raw = bytes(self.read(g.labels + self.abi.field("labels.text").offset, head.bytes))
+        words = [text_of(word) for word in raw.split(b"\0")[:-1]]
+        if len(words) != 2 * head.count:
+            raise Trouble("goroutine %d's labels, at 0x%x, are corrupt: %d words of text for %d labels" % (g.goid, g.labels, len(words), head.count))
+        return list(zip(words[::2], words[1::2]))
 
     def check_stack(self, g):
         """Raises Trouble unless g's saved stack pointer lies on its stack."""

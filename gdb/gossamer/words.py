@@ -73,6 +73,11 @@ def named(g):
     return 'goroutine %d "%s"' % (g.goid, name) if name else "goroutine %d" % g.goid
 
 
+def labels(pairs):
+    """"request=r-881, tenant=acme"."""
+    return ", ".join("%s=%s" % pair for pair in pairs)
+
+
 def ids(goids, limit=8):
     """"7, 9, 12 and 3 more"."""
     goids = list(goids)

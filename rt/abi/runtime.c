@@ -10,6 +10,7 @@
 #include "../../asm/switch.h"
 #include "../context.h"
 #include "../debug.h"
+#include "../label.h"
 #include "../timer.h"
 
 #define ROW_STRUCT(name_, type) {.name = name_, .kind = GOS_ROW_STRUCT, .size = sizeof(type)},

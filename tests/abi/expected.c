@@ -3,6 +3,7 @@
 #include "expected.h"
 
 #include "rt/context.h"
+#include "rt/label.h"
 #include "rt/state.h"
 #include "rt/timer.h"
 

@@ -10,7 +10,7 @@ from ..abi import Trouble
 from ..model import name_of
 from . import parse_goid
 
-WITH_VALUE = ("-state", "-reason", "-name", "-at", "-created", "-waiting-longer", "-on")
+WITH_VALUE = ("-state", "-reason", "-name", "-at", "-created", "-waiting-longer", "-on", "-label")
 
 
 class Filter:
@@ -26,6 +26,8 @@ class Filter:
         self.created = None
         self.longer = None
         self.object = None
+        self.labels = []  # (key, pattern of its value or None), of which each must be there
+        self.labelled = {}  # address of a set of labels: whether they are. Many goroutines share one
         self.empty = True
 
     def take(self, argv):
@@ -87,6 +89,11 @@ class Filter:
             raise Trouble("-on %s: %s" % (argv[1], error)) from None
         del argv[:2]
 
+    def _take_label(self, argv):
+        key, equals, value = argv[1].partition("=")
+        self.labels.append((key, value if equals else None))
+        del argv[:2]
+
     def wants_ended(self):
         return self.states is not None and any(state in self.rt.gone for state in self.states)
 
@@ -104,9 +111,21 @@ class Filter:
             return False
         if self.object is not None and not self._waits_on(g):
             return False
+        if self.labels and not self._is_labelled(g):
+            return False
         if self.at is not None and not view.where(g).matches(self.at):
             return False
         return self.created is None or place_of_creation(g).matches(self.created)
+
+    def _is_labelled(self, g):
+        if g.labels not in self.labelled:
+            try:
+                labels = dict(self.rt.labels(g))
+            except Trouble as trouble:
+                self.rt.missing.append(str(trouble))
+                labels = {}
+            self.labelled[g.labels] = all(key in labels and (value is None or fnmatch.fnmatchcase(labels[key], value)) for key, value in self.labels)
+        return self.labelled[g.labels]
 
     def _waits_on(self, g):
         kind = self.rt.object_kind(g)

@@ -22,6 +22,7 @@ Goroutine 7 "conn 3"
             waiting to receive: 7, 9, 12
   where     serve at srv.c:41
   created   accept_all at srv.c:77 by goroutine 1
+  labels    request=r-881, tenant=acme
   entry     serve
   stack     0x7ffff7d2f000..0x7ffff7d3f000, 464 bytes in use
 
@@ -64,9 +65,17 @@ def _show(view, g):
     if g.creator:
         made = "%s by %s" % (places.after_call(g.create_pc).text, words.named(creator) if creator else "goroutine %d, which has ended" % g.creator)
     _line("created", made)
+    _line("labels", _labels(rt, g))
     _line("entry", places.of_function(g.entry).text)
     _line("stack", _stack(view, g, thread))
     _line("record", "struct gos_g at 0x%x" % g.address)
+
+
+def _labels(rt, g):
+    try:
+        return words.labels(rt.labels(g))
+    except Trouble as trouble:
+        return str(trouble)
 
 
 def _line(label, text):

@@ -33,6 +33,7 @@ FILTER is any of these; a goroutine must pass them all:
   -created TEXT         where it was made, likewise
   -waiting-longer TIME  200ms, 5s, 2m
   -on ADDRESS           the channel or other object that it waits on
+  -label KEY[=GLOB]     it has this label, with such a value: "request=r-88*"
 
 -all lists every goroutine or group, -limit N that many, -page N the Nth part.
 -no-group lists one by one, -group groups even a few.

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* What a goroutine works for: what gdb says of every goroutine of family is what family wrote down, on a live process, on gcore's core and on the kernel's. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gdb_session.h"
+
+static struct gdb_run run;
+static struct debuggee d;
+
+enum { MEMBERS = 7 };
+static struct truth {
+	int goid;
+	char name[32], labels[8192];
+} truths[MEMBERS];
+
+static void read_truth(void)
+{
+	static char line[16384];
+	FILE *file = fopen(d.truth, "r");
+	int n = 0;
+
+	ck_assert_ptr_nonnull(file);
+	for (; n < MEMBERS && fgets(line, sizeof line, file) != NULL; n++) {
+		struct truth *t = &truths[n];
+		int at = 0;
+		line[strcspn(line, "\n")] = '\0';
+		ck_assert_int_eq(sscanf(line, "%d|%31[^|]|%n", &t->goid, t->name, &at), 2);
+		ck_assert_int_ne(at, 0);
+		snprintf(t->labels, sizeof t->labels, "%s", line + at);
+	}
+	fclose(file);
+	ck_assert_int_eq(n, MEMBERS);
+}
+
+static int id(const char *name)
+{
+	for (int i = 0; i < MEMBERS; i++)
+		if (strcmp(truths[i].name, name) == 0)
+			return truths[i].goid;
+	ck_abort_msg("family has no '%s'", name);
+	return 0;
+}
+
+static const char *const programs[] = {"family", "family.O2", "family.stripped"};
+enum { PROGRAMS = sizeof programs / sizeof programs[0], WAYS = 3 }; /* live, gcore's core, the kernel's */
+
+/* Starts the program of _i and takes the core of _i; false where this machine writes none. */
+static bool begin(int i)
+{
+	int way = i / PROGRAMS;
+
+	debuggee_start(&d, programs[i % PROGRAMS], NULL, NULL, NULL);
+	read_truth();
+	if (way != 0 && !debuggee_core(&d, way == 1 ? CORE_GCORE : CORE_KERNEL)) {
+		debuggee_end(&d);
+		return false;
+	}
+	gdb_begin(&run);
+	return true;
+}
+
+static void look(int i)
+{
+	if (i / PROGRAMS == 0) {
+		gdb_attach(&run, &d);
+		debuggee_must_end_well(&d);
+	} else {
+		gdb_core(&run, &d);
+	}
+}
+
+static void end(void)
+{
+	gdb_free(&run);
+	debuggee_end(&d);
+}
+
+/* The line of a block that begins with `label`, without that; NULL. */
+static const char *line_of(const char *block, const char *label)
+{
+	static char line[16384];
+	char begins[32];
+	snprintf(begins, sizeof begins, "\n  %-8s  ", label);
+	const char *at = strstr(block, begins);
+	if (at == NULL)
+		return NULL;
+	snprintf(line, sizeof line, "%s", at + strlen(begins));
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
+START_TEST(labels_are_the_truth)
+{
+	char name[40];
+
+	if (!begin(_i))
+		return;
+	for (int i = 0; i < MEMBERS; i++) {
+		snprintf(name, sizeof name, "info.%d", truths[i].goid);
+		gdb_do(&run, name, "info goroutine %d", truths[i].goid);
+	}
+	gdb_do(&run, "request", "info goroutines -label request=r-881");
+	gdb_do(&run, "pattern", "info goroutines -label request=r-88*");
+	gdb_do(&run, "key", "info goroutines -label tenant");
+	gdb_do(&run, "two", "info goroutines -label tenant=acme -label attempt");
+	gdb_do(&run, "empty", "info goroutines -label empty=");
+	gdb_do(&run, "odd", "info goroutines -label \"text=one*three*\"");
+	gdb_do(&run, "none", "info goroutines -label request=r-88");
+	gdb_do(&run, "no key", "info goroutines -label");
+	gdb_do(&run, "apply", "goroutine apply all -label step=parse -q print $goid()");
+	look(_i);
+
+	for (int i = 0; i < MEMBERS; i++) {
+		const struct truth *t = &truths[i];
+		snprintf(name, sizeof name, "info.%d", t->goid);
+		const char *line = line_of(gdb_block(&run, name), "labels");
+		if (t->labels[0] == '\0')
+			ck_assert_ptr_null(line);
+		else
+			ck_assert_str_eq(line, t->labels);
+	}
+	ck_assert_int_eq(gdb_lines(&run, "request"), 3);
+	gdb_has(&run, "request", "^  %d +\"child\"", id("child"));
+	gdb_has(&run, "request", "^  %d +\"parent\"", id("parent"));
+	ck_assert_int_eq(gdb_lines(&run, "pattern"), 5);
+	gdb_has(&run, "pattern", "^  %d +\"parser\"", id("parser"));
+	ck_assert_int_eq(gdb_lines(&run, "key"), 4);
+	ck_assert_int_eq(gdb_lines(&run, "two"), 2);
+	gdb_has(&run, "two", "^  %d +\"changed child\"", id("changed child"));
+	ck_assert_int_eq(gdb_lines(&run, "empty"), 2);
+	gdb_has(&run, "empty", "^  %d +\"odd\"", id("odd"));
+	gdb_has(&run, "odd", "^  %d +\"odd\"", id("odd"));
+	gdb_says(&run, "none", "No goroutine matches \\(of 8\\)\\.");
+	gdb_says(&run, "no key", "-label needs a value");
+	ck_assert_int_eq(gdb_number(&run, "apply"), id("parser"));
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	return gdb_tests_run("gdb origin", (const struct gdb_test[]){
+						   {labels_are_the_truth, 300, PROGRAMS * WAYS},
+						   {NULL, 0, 0},
+					   });
+}
