@@ -61,8 +61,9 @@ static void limited(int n, gos_waitgroup *wg)
 		gos_sema_acquire(&s);
 		int now = __atomic_add_fetch(&inside, 1, __ATOMIC_SEQ_CST);
 		expect_le(now, 4);
-		if (now > most)
-			most = now;
+		int seen = __atomic_load_n(&most, __ATOMIC_RELAXED);
+		while (now > seen && !__atomic_compare_exchange_n(&most, &seen, now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			;
 		gos_yield();
 		__atomic_sub_fetch(&inside, 1, __ATOMIC_SEQ_CST);
 		gos_sema_release(&s);
