@@ -61,6 +61,16 @@ RT_INLINE void rt_count(uint64_t *counter)
 #endif
 }
 
+/* So many more; n is a constant. */
+RT_INLINE void rt_count_by(uint64_t *counter, uint64_t n)
+{
+#if defined(__x86_64__) && !defined(RT_TSAN)
+	__asm__ volatile("addq %1, %0" : "+m"(*counter) : "er"(n) : "memory", "cc");
+#else
+	rt_store_release(counter, rt_load_relaxed(counter) + n);
+#endif
+}
+
 /* Tells the processor that this is a spin loop. */
 RT_INLINE void rt_pause(void)
 {

@@ -23,9 +23,11 @@ static const struct knob {
 	int64_t least, most;
 	const char *name; /* may stand in place of a number; NULL: none may */
 	int64_t meaning;  /* what it means */
+	int64_t more;     /* what it means after a number and a colon; 0: it may not stand there */
 } knobs[] = {
 	{"schedtrace", &rt_config.schedtrace, 0, INT32_MAX},
 	{"scheddetail", &rt_config.scheddetail, 0, 1},
+	{"flight", &rt_config.flight, 0, RT_FLIGHT_MOST, "exact", RT_FLIGHT_DEFAULT | RT_FLIGHT_EXACT, RT_FLIGHT_EXACT},
 	{"seed", &rt_config.seed, 0, INT64_MAX, "random", RT_SEED_RANDOM},
 };
 
@@ -90,14 +92,31 @@ __attribute__((format(printf, 3, 4))) static void complain(const char *word, siz
 	fprintf(stderr, "gossamer: GOSDEBUG: %s %s; ignored\n", show(word, length).text, why);
 }
 
-/* A number within the knob's bounds, or its name. */
+static bool is_name(const struct knob *knob, const char *text, size_t length)
+{
+	return knob->name != NULL && strlen(knob->name) == length && memcmp(knob->name, text, length) == 0;
+}
+
+/* A number within the knob's bounds, or its name, or one and then the other. */
 static bool read_value(const struct knob *knob, const char *text, size_t length, int64_t *value)
 {
-	if (knob->name != NULL && strlen(knob->name) == length && memcmp(knob->name, text, length) == 0) {
+	const char *colon = knob->more != 0 ? memchr(text, ':', length) : NULL;
+	size_t digits = colon != NULL ? (size_t)(colon - text) : length;
+	int64_t more = 0, number;
+
+	if (is_name(knob, text, length)) {
 		*value = knob->meaning;
 		return true;
 	}
-	return parse(text, length, value) && *value >= knob->least && *value <= knob->most;
+	if (colon != NULL) {
+		if (!is_name(knob, colon + 1, length - digits - 1))
+			return false;
+		more = knob->more;
+	}
+	if (!parse(text, digits, &number) || number < knob->least || number > knob->most)
+		return false;
+	*value = number | more;
+	return true;
 }
 
 /* One word=value, of `length` bytes. Said twice, the last counts. */
@@ -178,6 +197,7 @@ static void one_p_for_seed(void)
 
 void rt_config_read(uint32_t procs_max)
 {
+	rt_config.flight = RT_FLIGHT_DEFAULT;
 	rt_config.seed = RT_SEED_NONE;
 	read_procs(procs_max);
 	check_traceback();

@@ -15,6 +15,10 @@ struct rt_config {
 	uint32_t procs;      /* GOSMAXPROCS, else the number of CPUs that the process may use */
 	int64_t schedtrace;  /* milliseconds from one line about the scheduler to the next; 0: none. stats.c */
 	int64_t scheddetail; /* 1: with a line for each P, M and goroutine */
+	int64_t flight;      /* words of each ring of the flight recorder, flight.c, 0: none; and: */
+#define RT_FLIGHT_EXACT (INT64_C(1) << 40) /* with exact times */
+#define RT_FLIGHT_DEFAULT 8192
+#define RT_FLIGHT_MOST (16 << 20)
 	int64_t seed;        /* chooses the interleaving, seed.h; or one of the following */
 #define RT_SEED_NONE (-1)
 #define RT_SEED_RANDOM (-2)

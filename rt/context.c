@@ -102,7 +102,7 @@ static void unref(struct gos_context *ctx)
 static void ready_all(struct gos_m *mp, struct gos_g *list)
 {
 	if (mp->curg == NULL) {
-		rt_inject(mp, list);
+		rt_inject(mp, list, false);
 		return;
 	}
 	while (list != NULL) {

@@ -58,7 +58,7 @@ static int fate(struct gos_pollfd *pd, int directions)
 		return -ECANCELED;
 	struct gos_g *list = NULL, **end = &list;
 	rt_fd_waiters_take(pd, (int)(users >> 28) & directions, &end);
-	rt_inject(rt_tls_m, list);
+	rt_inject(rt_tls_m, list, true);
 	return -ETIMEDOUT;
 }
 
@@ -68,7 +68,7 @@ static void wait_commit(struct gos_g *gp, void *slot)
 {
 	if (!rt_pollfd_commit(gp, slot)) {
 		gp->link = NULL;
-		rt_inject(rt_tls_m, gp); /* the edge came while it was parking */
+		rt_inject(rt_tls_m, gp, false); /* the edge came while it was parking */
 	}
 }
 
@@ -250,7 +250,7 @@ int gos_set_deadline(int fd, int directions, int64_t at_ns)
 		return result;
 	if (result == 0) {
 		bool first;
-		rt_inject(rt_tls_m, rt_pollfd_set_deadline(pd, directions, at_ns, rt_tls_m->p, &first));
+		rt_inject(rt_tls_m, rt_pollfd_set_deadline(pd, directions, at_ns, rt_tls_m->p, &first), true);
 		if (first)
 			rt_timer_tell_poller(at_ns);
 	}
@@ -274,7 +274,7 @@ int gos_close(int fd)
 	bool ours = rt_load_acquire(&pd->watched) != RT_WATCHED_NOT || is_open(fd);
 	ours = ours && rt_pollfd_begin_close(pd, &woken);
 	if (ours)
-		rt_inject(rt_tls_m, woken);
+		rt_inject(rt_tls_m, woken, true);
 	/* Who is still inside and comes out last closes it. */
 	if (rt_pollfd_leave(pd))
 		result = rt_fd_end(pd);

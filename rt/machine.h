@@ -11,6 +11,7 @@
 
 #include "atomic.h"
 #include "clock.h"
+#include "flight.h"
 #include "state.h"
 
 /* The M of this thread; NULL on a thread that is not ours. Never take its address: a goroutine may change threads. */

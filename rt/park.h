@@ -37,11 +37,14 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 	struct gos_g *gp = mp->curg;
 
 	rt_park_check(gp);
-	rt_count(&mp->p->parks);
+	struct gos_p *pp = mp->p;
+	int64_t now = rt_load_relaxed(&gos_runtime.now);
+	rt_flight_tick(pp, now);
+	rt_count(&pp->parks);
 	rt_store_relaxed(&gp->reason, (uint8_t)reason);
 	gp->wait_obj = object;
 	gp->wait_pc = pc;
-	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
+	rt_store_relaxed(&gp->wait_since, now);
 	RT_PROBE3(g_park, gp->goid, reason, object);
 	rt_g_set(gp, GOS_RUNNING, GOS_WAITING);
 	rt_debug_event(gp, GOS_EVENT_PARK, reason);
@@ -51,7 +54,7 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 		mp->commit = commit;
 		mp->commit_arg = arg;
 	}
-	return rt_switch_to(mp, gp, rt_next(mp->p));
+	return rt_switch_to(mp, gp, rt_next(pp), GOS_FLIGHT_PARK, rt_flight_word_of(GOS_FLIGHT_PARK, reason, object));
 }
 
 /* For good. */
@@ -63,9 +66,12 @@ RT_INLINE void rt_ready(struct gos_m *mp, struct gos_g *gp)
 	RT_PROBE2(g_ready, gp->goid, mp->curg ? mp->curg->goid : 0);
 	rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
 	gp->waiting = NULL;
-	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
+	struct gos_p *pp = mp->p;
+	int64_t now = rt_load_relaxed(&gos_runtime.now);
+	rt_store_relaxed(&gp->wait_since, now);
+	rt_flight_now(pp, now, GOS_FLIGHT_READY, gp->goid);
 	rt_debug_event(gp, GOS_EVENT_READY, gp->reason);
-	rt_runq_put_next(mp->p, gp);
+	rt_runq_put_next(pp, gp);
 	rt_wake_hint();
 }
 
@@ -73,25 +79,27 @@ RT_INLINE void rt_ready(struct gos_m *mp, struct gos_g *gp)
 void rt_yield_commit(struct gos_g *gp, void *arg);
 
 /* RUNNING -> RUNNABLE: the current goroutine of mp goes where `commit` puts it, and `next` runs; where that is NULL, g0 looks around. Returns the M that
- * it is on when its turn has come. pc is where the user's code stands. */
-RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, void (*commit)(struct gos_g *, void *), void *pc)
+ * it is on when its turn has come. kind is what the recorder shall say of it; pc is where the user's code stands. */
+RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, uint32_t kind, void (*commit)(struct gos_g *, void *), void *pc)
 {
 	struct gos_g *gp = mp->curg;
 
 	rt_park_check(gp);
 	RT_PROBE1(g_yield, gp->goid);
 	gp->wait_pc = pc;
-	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
+	int64_t now = rt_load_relaxed(&gos_runtime.now);
+	rt_store_relaxed(&gp->wait_since, now);
+	rt_flight_tick(mp->p, now);
 	rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
 	mp->commit = commit;
 	mp->commit_arg = mp;
-	return rt_switch_to(mp, gp, next);
+	return rt_switch_to(mp, gp, next, kind, rt_flight_word(kind, 0));
 }
 
 /* The same to the back of its P's line. `next` is what rt_next gave; where that is NULL, g0 finds what is in this P's queues before it. */
 RT_INLINE struct gos_m *rt_yield_to(struct gos_m *mp, struct gos_g *next, void *pc)
 {
-	return rt_give_way(mp, next, rt_yield_commit, pc);
+	return rt_give_way(mp, next, RT_FLIGHT_NOTHING, rt_yield_commit, pc);
 }
 
 #endif

@@ -18,6 +18,7 @@ void rt_preempt_in_child(void)
 {
 	struct gos_m *mp = rt_tls_m;
 	rt_store_relaxed(&rt_forked, true);
+	rt_flight_in_child();
 	if (mp == NULL)
 		return;
 	rt_store_relaxed(&mp->go_on, 0u); /* so each function looks up, and says it */
@@ -54,7 +55,7 @@ static struct gos_m *preempt(struct gos_m *mp, void *pc)
 	rt_store_relaxed(&mp->go_on, 1u);
 	rt_count(&mp->p->preempts);
 	/* The long road: those whom timers and the netpoller have woken meanwhile come before those who compute. */
-	return rt_give_way(mp, NULL, to_global_queue, pc);
+	return rt_give_way(mp, NULL, GOS_FLIGHT_PREEMPT, to_global_queue, pc);
 }
 
 RT_NOINLINE struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc)

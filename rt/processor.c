@@ -100,6 +100,7 @@ static struct gos_p *p_new(uint32_t id)
 	pp->status = GOS_P_RETIRED;
 	pp->random = rt_seeded() ? rt_seed_below(UINT32_MAX) + 1 : id * 2654435761u + 1;
 	rt_timers_init(pp);
+	rt_flight_give(pp);
 	return pp;
 }
 

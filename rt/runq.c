@@ -4,6 +4,7 @@
  */
 #include "runq.h"
 
+#include "flight.h"
 #include "machine.h"
 
 #define STEAL_MAX 64 /* goroutines moved by one steal, each with its own compare-and-swap */
@@ -133,7 +134,9 @@ struct gos_g *rt_runq_steal(struct gos_p *pp, struct gos_p *from, bool patient)
 		if (gp != NULL && !rt_cas(&from->runnext, gp, (struct gos_g *)NULL))
 			gp = NULL;
 	}
-	if (gp != NULL)
+	if (gp != NULL) {
 		rt_count(&pp->steals);
+		rt_flight(pp, GOS_FLIGHT_STEAL, from->id);
+	}
 	return gp;
 }

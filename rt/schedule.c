@@ -31,10 +31,10 @@
 #define SEED_LATE 100000      /* ns that a timer is late at most when nobody can run */
 #define TIMER_GRAIN 50000 /* ns: what the kernel lets any sleep be late by; see wait_in_netpoller */
 
-RT_NOINLINE struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
+RT_NOINLINE struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, uint32_t kind, uint64_t left)
 {
 	struct rt_exceptions mine = rt_exceptions_take();
-	mp = rt_switch_without_exceptions(mp, from, next);
+	mp = rt_switch_without_exceptions(mp, from, next, kind, left);
 	*__cxa_get_globals() = mine; /* perhaps another thread's */
 	return mp;
 }
@@ -58,7 +58,7 @@ static void inject_global(struct gos_g *list)
 	rt_globq_put_list(list, last, n);
 }
 
-void rt_inject(struct gos_m *mp, struct gos_g *list)
+void rt_inject(struct gos_m *mp, struct gos_g *list, bool by_goroutine)
 {
 	if (list == NULL)
 		return;
@@ -67,6 +67,10 @@ void rt_inject(struct gos_m *mp, struct gos_g *list)
 		rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
 		gp->waiting = NULL;
 		rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
+		if (mp != NULL && mp->p != NULL)
+			rt_flight(mp->p, by_goroutine ? GOS_FLIGHT_READY : GOS_FLIGHT_WAKE, gp->goid);
+		else
+			rt_flight_without_p(GOS_FLIGHT_WAKE, gp->goid);
 		rt_debug_event(gp, GOS_EVENT_READY, gp->reason);
 	}
 	if (mp == NULL || mp->p == NULL) {
@@ -125,7 +129,7 @@ static struct gos_g *take_turn(struct gos_p *pp, int64_t now)
 static void run_due_timers(struct gos_m *mp, struct gos_p *pp, int64_t now)
 {
 	if (rt_timers_first(pp) <= now)
-		rt_inject(mp, rt_timers_run(pp, now));
+		rt_inject(mp, rt_timers_run(pp, now), false);
 }
 
 /* Those of all Ps that are late by more than `late`. */
@@ -143,7 +147,7 @@ static void poll_without_waiting(struct gos_m *mp)
 	if (rt_netpoll_waiters() == 0 || rt_load_relaxed(&rt_sched.polling))
 		return;
 	rt_store_relaxed(&rt_sched.last_poll, rt_load_relaxed(&gos_runtime.now));
-	rt_inject(mp, rt_netpoll(0));
+	rt_inject(mp, rt_netpoll(0), false);
 }
 
 /* Has `victim` not switched for some microseconds? Then what stands alone in its queue is not about to be run. */
@@ -313,7 +317,7 @@ static bool wait_in_netpoller(struct gos_m *mp)
 	rt_store_relaxed(&rt_sched.last_poll, rt_clock_refresh());
 	rt_store_relaxed(&rt_sched.poll_until, (int64_t)0);
 	bool got = rt_p_acquire_idle(mp);
-	rt_inject(mp, list);
+	rt_inject(mp, list, false);
 	rt_store_release(&rt_sched.polling, 0u);
 	rt_fence();
 	/* Who gave up his P in the meantime found the netpoller taken, and sleeps: go on in his place. */
@@ -355,7 +359,7 @@ static struct gos_g *draw(struct gos_m *mp)
 		if (rt_netpoll_waiters() != 0) {
 			int64_t wait = first <= now ? 0 : first - now < SEED_PATIENCE ? first - now : SEED_PATIENCE;
 			struct gos_g *list = rt_netpoll(due ? wait : 0);
-			rt_inject(mp, list);
+			rt_inject(mp, list, false);
 			if (list != NULL)
 				continue;
 		}
@@ -464,7 +468,8 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 /* Runs gp, and whoever it gives way to; returns when somebody gives way to g0. g0 stays on its thread. */
 static void switch_from_g0(struct gos_m *mp, struct gos_g *gp)
 {
-	gp = rt_become(mp, &mp->g0, gp);
+	rt_flight_tick(mp->p, rt_load_relaxed(&gos_runtime.now));
+	gp = rt_become(mp, &mp->g0, gp, RT_FLIGHT_NOTHING, 0);
 	rt_sanitizer_leave(&mp->g0, gp);
 	mp = rt_switch_inline(&mp->g0.sched, &gp->sched, mp);
 	rt_sanitizer_arrive(&mp->g0);

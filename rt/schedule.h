@@ -24,8 +24,9 @@
 /* The scheduler's loop, on g0. mp has a P. */
 _Noreturn void rt_schedule_loop(struct gos_m *mp);
 
-/* A list of Gs that a source returned, linked by ->link: WAITING, made RUNNABLE and put in line. Any M, with or without a P. */
-void rt_inject(struct gos_m *mp, struct gos_g *list);
+/* A list of Gs that a source returned, linked by ->link: WAITING, made RUNNABLE and put in line. Any M, with or without a P. by_goroutine: it is the doing of the
+ * goroutine that runs on it. */
+void rt_inject(struct gos_m *mp, struct gos_g *list, bool by_goroutine);
 
 /* For rt_m_of_goroutine (in preempt.c, a floor up): lets others run when the goroutine is asked to, and returns the M that it is then on; ends the program, or panics, when the caller
  * is no goroutine, or is in a blocking section. pc is where the user's code stands. */
@@ -92,38 +93,42 @@ RT_INLINE void rt_switch_finish(struct gos_m *mp, struct gos_g *gp)
 	}
 }
 
-/* RUNNABLE -> RUNNING on mp, which is about to switch to gp. */
-RT_INLINE void rt_execute(struct gos_m *mp, struct gos_g *gp)
+/* RUNNABLE -> RUNNING on mp, whose P is pp and which is about to switch to gp. */
+RT_INLINE void rt_execute(struct gos_m *mp, struct gos_p *pp, struct gos_g *gp)
 {
 	rt_g_check(gp);
 	rt_g_set(gp, GOS_RUNNABLE, GOS_RUNNING);
 	rt_store_relaxed(&gp->m, mp);
 	rt_store_relaxed(&mp->curg, gp);
-	rt_count(&mp->p->tick);
+	rt_count(&pp->tick);
 	rt_count(&gp->seq); /* odd: who copies its stack from outside has to try again */
 	rt_fence_release(); /* before anything is written to the stack */
 }
 
-/* Makes mp, which is about to leave `from`, the M of `next`, or of g0 when that is NULL or locked to another M. Returns whose stack to switch to. */
-RT_INLINE struct gos_g *rt_become(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
+/* Makes mp, which is about to leave `from`, the M of `next`, or of g0 when that is NULL or locked to another M. Returns whose stack to switch to.
+ * What the recorder has to say of leaving `from` is the word `left` of this kind, which may be RT_FLIGHT_NOTHING. */
+RT_INLINE struct gos_g *rt_become(struct gos_m *mp, struct gos_g *from, struct gos_g *next, uint32_t kind, uint64_t left)
 {
+	struct gos_p *pp = mp->p; /* NULL: it is g0's turn */
 	mp->prev = from;
 	rt_store_relaxed(&from->m, (struct gos_m *)NULL);
 	if (rt_likely(next != NULL)) {
 		if (rt_likely(!(next->flags & RT_G_LOCKED) || next->locked_m == mp)) {
-			rt_execute(mp, next);
+			rt_flight_switch(pp, kind, left, next);
+			rt_execute(mp, pp, next);
 			return next;
 		}
 		mp->chosen = next;
 	}
+	rt_flight_switch(pp, kind, left, NULL);
 	rt_store_relaxed(&mp->curg, (struct gos_g *)NULL);
 	return &mp->g0;
 }
 
 /* rt_switch_to, for a goroutine that throws no C++ exception and has caught none. */
-RT_INLINE struct gos_m *rt_switch_without_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
+RT_INLINE struct gos_m *rt_switch_without_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, uint32_t kind, uint64_t left)
 {
-	next = rt_become(mp, from, next);
+	next = rt_become(mp, from, next, kind, left);
 	rt_sanitizer_leave(from, next);
 	mp = rt_switch_inline(&from->sched, &next->sched, mp);
 	rt_sanitizer_arrive(from);
@@ -132,14 +137,14 @@ RT_INLINE struct gos_m *rt_switch_without_exceptions(struct gos_m *mp, struct go
 }
 
 /* rt_switch_to, for one that does: exception.h. */
-struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next);
+struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, uint32_t kind, uint64_t left);
 
-/* Leaves `from`, a goroutine, for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. */
-RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struct gos_g *next)
+/* Leaves `from`, a goroutine, for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. kind and left are for rt_become. */
+RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struct gos_g *next, uint32_t kind, uint64_t left)
 {
 	if (rt_unlikely(rt_exceptions_here()))
-		return rt_switch_with_exceptions(mp, from, next);
-	return rt_switch_without_exceptions(mp, from, next);
+		return rt_switch_with_exceptions(mp, from, next, kind, left);
+	return rt_switch_without_exceptions(mp, from, next, kind, left);
 }
 
 #endif

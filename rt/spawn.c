@@ -161,6 +161,7 @@ RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *r
 		rt_labels_inherit(gp, parent);
 	rt_count(&pp->spawns);
 	rt_g_set(gp, gp->status == GOS_DEAD ? GOS_DEAD : GOS_IDLE, GOS_RUNNABLE);
+	rt_flight(pp, GOS_FLIGHT_CREATE, gp->goid);
 	RT_PROBE3(g_create, gp->goid, fn, creator);
 	rt_debug_event(gp, GOS_EVENT_CREATE, GOS_REASON_NONE);
 	return gp;

@@ -51,6 +51,11 @@ enum gos_event {
 #include "abi/states.def"
 };
 
+enum gos_flight_kind {
+#define GOS_FLIGHT(symbol, number, word, payload) GOS_FLIGHT_##symbol = number,
+#include "abi/states.def"
+};
+
 #define GOS_NAME_SIZE 32      /* a goroutine's name and its zero */
 #define GOS_G_PER_SLAB 4096   /* 1 MiB of Gs a slab */
 #define GOS_C_PER_SLAB 2048
@@ -150,6 +155,33 @@ struct gos_runq {
 	struct gos_g *slot[RT_RUNQ_SIZE];
 };
 
+/* What begins the flight recorder's file: flight.h. Written once, but for `rings`. */
+struct gos_flight {
+	char magic[8]; /* RT_FLIGHT_MAGIC */
+	uint32_t version;
+	uint32_t first; /* where ring 0 begins in the file */
+	uint32_t words; /* of each ring */
+	uint32_t rings; /* in the file. Sync: atomic */
+	uint64_t ring_size; /* bytes from one to the next */
+	uint32_t exact; /* each event has a time of its own */
+	uint32_t pid;
+	int32_t fd;     /* -1: there is no file, but memory that nobody else can map */
+	uint32_t pad;
+	int64_t start;  /* CLOCK_MONOTONIC, ns: 0 of the times in it */
+	int64_t start_real; /* CLOCK_REALTIME at the same time, ns */
+	struct gos_flight_ring *without_p; /* ring 0. Lock: flight.c's */
+};
+
+/* One ring. Owner, but for what observers read: who holds the P. */
+struct gos_flight_ring {
+	uint64_t head;   /* words ever written. Sync: release */
+	int64_t time;    /* what gos_runtime.now was at the last event: TIME is written when it is another. INT64_MIN: always. Sync: atomic */
+	uint64_t mask;   /* words - 1 */
+	uint32_t number; /* 1 + id of the P; 0: without a P */
+	uint32_t pad[9];
+	uint64_t word[] __attribute__((aligned(RT_CACHE_LINE))); /* Sync: atomic */
+};
+
 /* SYSCALL: its M runs a goroutine that blocks it; who changes that by compare-and-swap, the M when it comes back or another, has the P. */
 enum gos_p_status { GOS_P_IDLE, GOS_P_RUNNING, GOS_P_RETIRED, GOS_P_SYSCALL };
 
@@ -157,13 +189,14 @@ struct gos_p {
 	uint32_t id;
 	uint32_t status; /* enum gos_p_status. Sync: atomic; who holds the P, but for SYSCALL */
 	struct gos_m *m; /* who holds it; NULL while idle or SYSCALL. Sync: atomic, written by who holds it */
-	struct gos_p *link; /* idle list. Lock: sched.lock */
+	struct gos_flight_ring *flight; /* what happens here is written down there. Owner: the P */
 	/* What is counted for observers, here and in `steals` and the like below, never goes back: rt_count. Owner: the P */
 	uint64_t tick;       /* switches made; thieves read it too */
 	uint64_t parks;      /* of goroutines that ran here */
 	uint32_t calls;      /* blocking sections begun; sysmon reads it. Owner: the P */
 	int32_t ticks_left;  /* switches until the global queue, timers and the back are looked at. Owner: the P */
 	uint32_t turn;       /* which of them comes first next time. Owner: the P */
+	struct gos_p *link; /* idle list. Lock: sched.lock */
 	int64_t looked_at;   /* coarse time at which timers and netpoller were last looked at. Owner: the P */
 	int64_t oldest_at;   /* coarse time at which the oldest of runq last had its turn. Owner: the P */
 	uint32_t random;     /* xorshift state. Owner: the P */
@@ -187,6 +220,8 @@ struct gos_p {
 	uint32_t timers_count, timers_capacity; /* Lock: timers_lock; the count is read without it */
 	struct rt_timer_slot *timers; /* 4-ary heap. Lock: timers_lock */
 	int64_t timer_first;          /* when of timers[0], INT64_MAX if none. Sync: atomic, written under timers_lock */
+
+	uint64_t no_flight[RT_CACHE_LINE / 8 + 2] __attribute__((aligned(RT_CACHE_LINE))); /* a gos_flight_ring for what is not recorded. Owner: the P */
 };
 
 struct gos_m {
@@ -283,6 +318,7 @@ enum {
 #define GOS_OBJECT(...) + 1
 #define GOS_EVENT(...) + 1
 #define GOS_FLAG(...) + 1
+#define GOS_FLIGHT(...) + 1
 #include "abi/states.def"
 };
 
@@ -303,6 +339,7 @@ struct gos_runtime {
 	int64_t now;             /* coarse CLOCK_MONOTONIC. Sync: atomic */
 	uint64_t hard_guards, soft_guards;
 	void *resume_pc, *start_pc, *trap_pc;
+	struct gos_flight *flight; /* the flight recorder; NULL: it is off */
 	struct gos_watch watches[GOS_WATCH_COUNT]; /* written by debuggers; watches[i].events last when arming, first when disarming */
 };
 

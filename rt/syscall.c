@@ -33,6 +33,7 @@ RT_NOINLINE void rt_entersyscall(void *pc)
 	RT_PROBE1(g_syscall, gp->goid);
 	rt_debug_event(gp, GOS_EVENT_CALL, GOS_REASON_NONE);
 	rt_g_set(gp, GOS_RUNNING, GOS_SYSCALL);
+	rt_flight_of(pp, GOS_FLIGHT_CALL, pc);
 	mp->calls = 1;
 	mp->call_p = rt_p_release(mp);
 	rt_store_relaxed(&pp->calls, pp->calls + 1);
@@ -76,14 +77,17 @@ RT_NOINLINE bool rt_exitsyscall(void)
 	if (rt_likely(rt_load_relaxed(&pp->status) == GOS_P_SYSCALL && rt_cas(&pp->status, (uint32_t)GOS_P_SYSCALL, (uint32_t)GOS_P_RUNNING))) {
 		rt_p_acquire(mp, pp);
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNING);
+		rt_flight(pp, GOS_FLIGHT_CALL_END, gp->goid);
 	} else if (rt_load_relaxed(&rt_sched.idle_p_count) != 0 && rt_p_acquire_idle(mp)) {
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNING);
+		rt_flight(mp->p, GOS_FLIGHT_CALL_END, gp->goid);
 	} else {
+		rt_flight_without_p(GOS_FLIGHT_CALL_END, gp->goid);
 		rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNABLE);
 		mp->commit = exit_commit;
 		mp->commit_arg = NULL;
-		rt_switch_to(mp, gp, NULL);
+		rt_switch_to(mp, gp, NULL, RT_FLIGHT_NOTHING, 0);
 	}
 	return true;
 }

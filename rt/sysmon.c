@@ -168,7 +168,7 @@ static void poll(int64_t now)
 	if (!rt_cas(&rt_sched.polling, 0u, 1u))
 		return;
 	rt_store_relaxed(&rt_sched.last_poll, now);
-	rt_inject(NULL, rt_netpoll(0));
+	rt_inject(NULL, rt_netpoll(0), false);
 	rt_exchange(&rt_sched.polling, 0u);
 	if ((rt_netpoll_waiters() != 0 || rt_timers_first_of_all() != INT64_MAX) && rt_load_relaxed(&rt_sched.idle_p_count) != 0)
 		rt_wake(); /* a worker that found the netpoller taken has gone to sleep: one must wait in it */

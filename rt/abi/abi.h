@@ -29,6 +29,17 @@ enum gos_row_kind {
 	GOS_ROW_OBJECT = 6, /* name "object.X"; value, text */
 	GOS_ROW_EVENT = 7,  /* name "event.X"; value: bit number; text */
 	GOS_ROW_FLAG = 8,   /* name "flag.X"; value: bit of g.flags; text */
+	GOS_ROW_FLIGHT = 9, /* name "flight.X"; value: kind of the flight recorder's; text; size: enum gos_payload */
+};
+
+/* What a word of the flight recorder has in the bits below its kind. */
+enum gos_payload {
+	GOS_PAYLOAD_NONE,
+	GOS_PAYLOAD_NS,   /* since the recorder's start */
+	GOS_PAYLOAD_GOID,
+	GOS_PAYLOAD_WAIT, /* const.flight_object_bits of what it waits on, and the reason above them */
+	GOS_PAYLOAD_PC,   /* where the program's code stands: a return address */
+	GOS_PAYLOAD_P,    /* a P's id */
 };
 
 struct gos_abi_row {

@@ -10,6 +10,7 @@
 #include "../../asm/switch.h"
 #include "../context.h"
 #include "../debug.h"
+#include "../flight.h"
 #include "../label.h"
 #include "../timer.h"
 
@@ -40,6 +41,8 @@ __attribute__((visibility("default"))) struct gos_runtime gos_runtime = {
 #define GOS_OBJECT(symbol, number, word) {.name = "object." #symbol, .text = word, .kind = GOS_ROW_OBJECT, .value = number},
 #define GOS_EVENT(symbol, bit, word) {.name = "event." #symbol, .text = word, .kind = GOS_ROW_EVENT, .value = bit},
 #define GOS_FLAG(symbol, word) {.name = "flag." #symbol, .text = word, .kind = GOS_ROW_FLAG, .value = RT_G_##symbol},
+#define GOS_FLIGHT(symbol, number, word, payload) \
+	{.name = "flight." #symbol, .text = word, .kind = GOS_ROW_FLIGHT, .size = GOS_PAYLOAD_##payload, .value = number},
 #include "states.def"
 		},
 	.resume_pc = rt_switch_resume,

@@ -3,6 +3,7 @@
 #include "expected.h"
 
 #include "rt/context.h"
+#include "rt/flight.h"
 #include "rt/label.h"
 #include "rt/state.h"
 #include "rt/timer.h"
@@ -51,6 +52,16 @@ const struct expected expected[] = {
 	 NULL,                                                                                  \
 	 "RT_G_" #symbol,                                                                       \
 	 RT_G_##symbol},
+#define GOS_FLIGHT(symbol, number, word, payload) \
+	{{.name = "flight." #symbol,              \
+	  .text = word,                           \
+	  .kind = GOS_ROW_FLIGHT,                 \
+	  .size = GOS_PAYLOAD_##payload,          \
+	  .value = GOS_FLIGHT_##symbol},          \
+	 NULL,                                    \
+	 NULL,                                    \
+	 "GOS_FLIGHT_" #symbol,                   \
+	 GOS_FLIGHT_##symbol},
 #include "rt/abi/states.def"
 };
 

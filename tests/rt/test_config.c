@@ -93,6 +93,32 @@ PLAIN_TEST(a_word_may_have_a_name_for_a_value)
 	}
 }
 
+PLAIN_TEST(a_number_and_a_name_may_stand_together)
+{
+	static const struct {
+		const char *text;
+		int64_t value;
+	} rows[] = {
+		{"", RT_FLIGHT_DEFAULT}, {"flight=0", 0}, {"flight=1", 1}, {"flight=16777216", RT_FLIGHT_MOST},
+		{"flight=exact", RT_FLIGHT_DEFAULT | RT_FLIGHT_EXACT}, {"flight=4096:exact", 4096 | RT_FLIGHT_EXACT}, {"flight=0x1000:exact", 4096 | RT_FLIGHT_EXACT},
+		{"flight=exact,flight=64", 64}, {"flight=64,flight=exact", RT_FLIGHT_DEFAULT | RT_FLIGHT_EXACT},
+		/* and what is none of this leaves it as it was */
+		{"flight=16777217", RT_FLIGHT_DEFAULT}, {"flight=-1", RT_FLIGHT_DEFAULT}, {"flight=many", RT_FLIGHT_DEFAULT}, {"flight=", RT_FLIGHT_DEFAULT},
+		{"flight", RT_FLIGHT_DEFAULT}, {"flight=exact:4096", RT_FLIGHT_DEFAULT}, {"flight=4096:", RT_FLIGHT_DEFAULT}, {"flight=:exact", RT_FLIGHT_DEFAULT},
+		{"flight=4096:exactly", RT_FLIGHT_DEFAULT}, {"flight=4096:exact:exact", RT_FLIGHT_DEFAULT}, {"flight=16777217:exact", RT_FLIGHT_DEFAULT},
+		{"flight=1099511627776", RT_FLIGHT_DEFAULT},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		read_with(rows[i].text);
+		if (rt_config.flight != rows[i].value)
+			ck_abort_msg("%s: %llx", rows[i].text, (unsigned long long)rt_config.flight);
+	}
+	read_with("schedtrace=5:exact");
+	expect_eq(rt_config.schedtrace, 0);
+	read_with("seed=5:random");
+	expect_eq(rt_config.seed, RT_SEED_NONE);
+}
+
 PLAIN_TEST(with_a_seed_there_is_one_p)
 {
 	setenv("GOSMAXPROCS", "3", 1);
@@ -143,6 +169,11 @@ static const struct gos_death deaths[] = {
 	 23,
 	 {"gossamer: GOSDEBUG: schedtrace=abc is not a number from 0 to 2147483647; ignored\n", "schedtrace 0, scheddetail 1"},
 	 "GOSDEBUG=schedtrace=abc,scheddetail=1"},
+	{"no_size",
+	 print_config,
+	 23,
+	 {"gossamer: GOSDEBUG: flight=huge is not a number from 0 to 16777216, nor exact; ignored\n", "schedtrace 0"},
+	 "GOSDEBUG=flight=huge"},
 	{"no_seed",
 	 print_config,
 	 23,

@@ -13,7 +13,9 @@
 
 static struct gos_p *p_new(void)
 {
-	return rt_map(sizeof(struct gos_p), "a P");
+	struct gos_p *pp = rt_map(sizeof *pp, "a P");
+	rt_flight_give(pp);
+	return pp;
 }
 
 static struct gos_g *gs_new(size_t n)

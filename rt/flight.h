@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * flight.h - the flight recorder: what has lately happened to goroutines, for who looks from outside, or at a core. Floor 1.
+ *
+ * Each P has a ring of words, a word an event; who holds the P writes it, and nobody else, so an event costs a few plain stores. What happens where there is no P goes into
+ * a ring of its own, under a lock. states.def lists the kinds. A word is
+ *
+ *     63      56 55                                              0
+ *     |  kind   |  payload: ns, a goid, an address, a P's number  |      PARK: 8 bits of reason, 48 of the object's address
+ *
+ * Who did it is not in the word: it is who ran on that P then, whom the RUN before it names. A RUN with none of PARK, EXIT, CALL and PREEMPT since the last one says that who ran
+ * before it gave way (a yield is not worth a word). TIME is not an event: it says when those after it happened, in ns since the recorder's start. It is written when the coarse
+ * clock has moved since the P's last event, and by GOSDEBUG=flight=exact before each event, from the exact clock.
+ *
+ * Always true:
+ *  - A ring's words and its head lie in one file in memory (memfd), which begins with struct gos_flight and which others may map: /proc/PID/fd/N. Rings never move or go.
+ *  - Words are stored before the head that counts them: who reads the head, copies, reads the head again and drops all words before (second head + RT_FLIGHT_AHEAD - size) has
+ *    only whole words, and knows from the first word's number how many he has missed.
+ *  - After a ring's last word its first page is mapped once more: two words are stored without asking where the ring ends.
+ *  - With the recorder off, and in a child of fork, all is written to a ring of one word in the P itself, which nobody reads: so there is no branch for it.
+ */
+#ifndef RT_FLIGHT_H
+#define RT_FLIGHT_H
+
+#include "atomic.h"
+#include "state.h"
+
+#define RT_FLIGHT_AHEAD 2 /* words that may be written beyond the head, since it counts them only once they are there */
+#define RT_FLIGHT_NOTHING 255 /* a kind of no word at all */
+
+#define RT_FLIGHT_MAGIC "GOSFLIGT" /* 8 bytes, no terminator */
+#define RT_FLIGHT_VERSION 1
+#define RT_FLIGHT_PAGE 4096
+#define RT_FLIGHT_RING_AT (RT_FLIGHT_PAGE - RT_CACHE_LINE) /* so that the words, which follow the record, begin a page */
+#define RT_FLIGHT_OBJECT_BITS 48
+#define RT_FLIGHT_KIND_SHIFT 56
+
+/* A word but for a PARK. */
+RT_INLINE uint64_t rt_flight_word(enum gos_flight_kind kind, uint64_t payload)
+{
+	return (uint64_t)kind << RT_FLIGHT_KIND_SHIFT | payload;
+}
+
+/* The same with an address, of which what does not fit is dropped. In three instructions. */
+RT_INLINE uint64_t rt_flight_word_of(enum gos_flight_kind kind, uint32_t reason, const void *object)
+{
+	uint64_t word = (uint64_t)object << (64 - RT_FLIGHT_OBJECT_BITS) | (uint64_t)kind << 8 | reason;
+	return word >> (64 - RT_FLIGHT_OBJECT_BITS) | word << RT_FLIGHT_OBJECT_BITS;
+}
+
+/* Says what time it is; now is the coarse clock, which has moved. Owner of the ring only. */
+void rt_flight_stamp(struct gos_flight_ring *ring, int64_t now) __attribute__((cold));
+
+/* The ring of pp, in which it is `now`. Owner P only. */
+RT_INLINE struct gos_flight_ring *rt_flight_at(struct gos_p *pp, int64_t now)
+{
+	struct gos_flight_ring *ring = pp->flight;
+	if (rt_unlikely(ring->time != now))
+		rt_flight_stamp(ring, now);
+	return ring;
+}
+
+/* A store that is whole and comes before the head's: rt_count is a barrier for the compiler. Where that is all it takes, gcc needs an instruction less than for an atomic one. */
+#if defined(__x86_64__) && !defined(RT_TSAN)
+#define RT_FLIGHT_STORE(place, word) ((place) = (word))
+#else
+#define RT_FLIGHT_STORE(place, word) rt_store_relaxed(&(place), (word))
+#endif
+
+/* One word. Owner of the ring only. */
+RT_INLINE void rt_flight_put(struct gos_flight_ring *ring, uint64_t word)
+{
+	uint64_t i = ring->head & ring->mask;
+	RT_FLIGHT_STORE(ring->word[i], word);
+	rt_count(&ring->head);
+}
+
+/* Two. */
+RT_INLINE void rt_flight_put2(struct gos_flight_ring *ring, uint64_t first, uint64_t second)
+{
+	uint64_t i = ring->head & ring->mask;
+	RT_FLIGHT_STORE(ring->word[i], first);
+	RT_FLIGHT_STORE(ring->word[i + 1], second);
+	rt_count_by(&ring->head, 2);
+}
+
+/* An event, when the coarse clock says `now`. Owner P only. */
+RT_INLINE void rt_flight_now(struct gos_p *pp, int64_t now, enum gos_flight_kind kind, uint64_t payload)
+{
+	if (GOS_RECORD)
+		rt_flight_put(rt_flight_at(pp, now), rt_flight_word(kind, payload));
+}
+
+RT_INLINE void rt_flight(struct gos_p *pp, enum gos_flight_kind kind, uint64_t payload)
+{
+	rt_flight_now(pp, rt_load_relaxed(&gos_runtime.now), kind, payload);
+}
+
+/* One that names an address. Owner P only. */
+RT_INLINE void rt_flight_of(struct gos_p *pp, enum gos_flight_kind kind, const void *object)
+{
+	if (GOS_RECORD)
+		rt_flight_put(rt_flight_at(pp, rt_load_relaxed(&gos_runtime.now)), rt_flight_word_of(kind, 0, object));
+}
+
+/* What comes before a switch: looks at the clock. Owner P only. */
+RT_INLINE void rt_flight_tick(struct gos_p *pp, int64_t now)
+{
+	if (GOS_RECORD)
+		rt_flight_at(pp, now);
+}
+
+/* A switch: the word `left` of who is left, if it says anything (kind), and who runs now; next is NULL for g0. After rt_flight_tick. Owner P only. */
+RT_INLINE void rt_flight_switch(struct gos_p *pp, uint32_t kind, uint64_t left, const struct gos_g *next)
+{
+	if (!GOS_RECORD)
+		return;
+	if (next == NULL) {
+		if (kind != RT_FLIGHT_NOTHING)
+			rt_flight_put(pp->flight, left);
+	} else if (kind == RT_FLIGHT_NOTHING) {
+		rt_flight_put(pp->flight, rt_flight_word(GOS_FLIGHT_RUN, next->goid));
+	} else {
+		rt_flight_put2(pp->flight, left, rt_flight_word(GOS_FLIGHT_RUN, next->goid));
+	}
+}
+
+/* An event where there is no P. Any thread. */
+void rt_flight_without_p(enum gos_flight_kind kind, uint64_t payload);
+
+/* Before there are Ps: the file, and its ring 0. */
+void rt_flight_start(void);
+/* A new P's ring. Lock: sched.lock, held, or nobody knows of pp. */
+void rt_flight_give(struct gos_p *pp);
+/* In a child of fork, which is not to write into its parent's record. */
+void rt_flight_in_child(void);
+
+/* ---- reading, from within ---- */
+
+/* Something that happened to a goroutine, as a sentence needs it. */
+struct rt_flight_event {
+	int64_t at;      /* CLOCK_MONOTONIC, ns; 0: not known, but before all of which it is */
+	enum gos_flight_kind kind;
+	uint32_t p;      /* on which P; RT_FLIGHT_NO_P: on none */
+	uint64_t goid;   /* to whom */
+	uint64_t by;     /* CREATE, READY: who did it; 0: none, but a timer, the netpoller or the runtime's start, or it is not known */
+	uint64_t object; /* PARK: what it waits on; CALL, PANIC: where; RUN: 0 */
+	uint32_t reason; /* PARK: enum gos_reason */
+};
+#define RT_FLIGHT_NO_P UINT32_MAX
+
+/* The last events of a goroutine that are still there, newest first, up to n; how many it were. Where it gave way without being asked there is an event of kind
+ * GOS_FLIGHT_YIELD. Any thread; takes no lock and no memory, so that who dies may call it, but looks at every ring: 1 ns a word. */
+uint32_t rt_flight_last(uint64_t goid, struct rt_flight_event *events, uint32_t n);
+
+#endif
