@@ -166,14 +166,14 @@ GOS_TEST(go_passes_enums_and_any_pointer)
 
 static int returns_a_value(int a)
 {
-	got[0] = (uint64_t)a;
+	expect_eq(a, 5);
 	DONE;
 	return 42;
 }
 
 static _Noreturn void never_returns(int a)
 {
-	got[0] = (uint64_t)a;
+	expect_ge(a, 6);
 	DONE;
 	gos_goexit();
 }
@@ -403,6 +403,7 @@ GOS_TEST(gs_migrate_between_ps)
 static __attribute__((noinline)) size_t use_stack(const char *top, size_t bytes)
 {
 	volatile char a[1024];
+	__asm__ volatile("" ::"r"(a) : "memory"); /* else clang keeps one byte of it */
 	a[0] = 1;
 	size_t used = (size_t)(top - (const char *)__builtin_frame_address(0));
 	return (used + 3 * sizeof a < bytes ? use_stack(top, bytes) : used) * (size_t)a[0];
