@@ -13,19 +13,11 @@
 
 #include "park.h"
 
-#define ROOTS 251 /* prime, as Go's, to spread addresses that have powers of two in common */
+struct rt_sema_root rt_sema_roots[RT_SEMA_ROOTS];
 
-struct root {
-	struct rt_lock lock;
-	uint32_t waiters; /* Sync: atomic; read without the lock */
-	struct gos_sudog *treap;
-} __attribute__((aligned(RT_CACHE_LINE)));
-
-static struct root roots[ROOTS];
-
-static struct root *root_of(const uint32_t *addr)
+static struct rt_sema_root *root_of(const uint32_t *addr)
 {
-	return &roots[((uintptr_t)addr >> 3) % ROOTS];
+	return &rt_sema_roots[((uintptr_t)addr >> RT_SEMA_SHIFT) % RT_SEMA_ROOTS];
 }
 
 bool rt_sema_try_acquire(uint32_t *addr)
@@ -41,7 +33,7 @@ bool rt_sema_try_acquire(uint32_t *addr)
 
 /* ---- the treap: parent, prev (left), next (right) ---- */
 
-static void replace_child(struct root *r, struct gos_sudog *parent, struct gos_sudog *old, struct gos_sudog *new)
+static void replace_child(struct rt_sema_root *r, struct gos_sudog *parent, struct gos_sudog *old, struct gos_sudog *new)
 {
 	if (parent == NULL)
 		r->treap = new;
@@ -54,7 +46,7 @@ static void replace_child(struct root *r, struct gos_sudog *parent, struct gos_s
 }
 
 /* x's right child comes up in its place. */
-static void rotate_left(struct root *r, struct gos_sudog *x)
+static void rotate_left(struct rt_sema_root *r, struct gos_sudog *x)
 {
 	struct gos_sudog *y = x->next;
 	replace_child(r, x->parent, x, y);
@@ -65,7 +57,7 @@ static void rotate_left(struct root *r, struct gos_sudog *x)
 	x->parent = y;
 }
 
-static void rotate_right(struct root *r, struct gos_sudog *x)
+static void rotate_right(struct rt_sema_root *r, struct gos_sudog *x)
 {
 	struct gos_sudog *y = x->prev;
 	replace_child(r, x->parent, x, y);
@@ -77,7 +69,7 @@ static void rotate_right(struct root *r, struct gos_sudog *x)
 }
 
 /* `sg` takes the place of `node` in the tree. */
-static void take_place(struct root *r, struct gos_sudog *node, struct gos_sudog *sg)
+static void take_place(struct rt_sema_root *r, struct gos_sudog *node, struct gos_sudog *sg)
 {
 	sg->ticket = node->ticket;
 	sg->prev = node->prev;
@@ -89,7 +81,7 @@ static void take_place(struct root *r, struct gos_sudog *node, struct gos_sudog 
 	replace_child(r, node->parent, node, sg);
 }
 
-static void enqueue(struct root *r, struct gos_sudog *sg, uint32_t *addr, bool front, uint32_t random)
+static void enqueue(struct rt_sema_root *r, struct gos_sudog *sg, uint32_t *addr, bool front, uint32_t random)
 {
 	struct gos_sudog *parent = NULL, *node = r->treap;
 
@@ -131,7 +123,7 @@ static void enqueue(struct root *r, struct gos_sudog *sg, uint32_t *addr, bool f
 }
 
 /* The first waiter on addr, taken out; or NULL. */
-static struct gos_sudog *dequeue(struct root *r, const uint32_t *addr)
+static struct gos_sudog *dequeue(struct rt_sema_root *r, const uint32_t *addr)
 {
 	struct gos_sudog *sg = r->treap;
 
@@ -165,7 +157,7 @@ void rt_sema_acquire(uint32_t *addr, bool front, enum gos_reason reason, void *o
 
 	if (rt_sema_try_acquire(addr))
 		return;
-	struct root *r = root_of(addr);
+	struct rt_sema_root *r = root_of(addr);
 	struct gos_g *gp = mp->curg;
 	struct gos_sudog *sg = &gp->sudog;
 	for (;;) {
@@ -191,7 +183,7 @@ void rt_sema_acquire(uint32_t *addr, bool front, enum gos_reason reason, void *o
 void rt_sema_release(uint32_t *addr, bool handoff, void *pc)
 {
 	struct gos_m *mp = rt_m_of_goroutine();
-	struct root *r = root_of(addr);
+	struct rt_sema_root *r = root_of(addr);
 
 	rt_add_fetch(addr, 1);
 	if (rt_load_seq_cst(&r->waiters) == 0) /* pairs with rt_sema_acquire */

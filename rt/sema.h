@@ -9,6 +9,17 @@
 
 #include "state.h"
 
+#define RT_SEMA_ROOTS 251 /* prime, as Go's, to spread addresses that have powers of two in common */
+#define RT_SEMA_SHIFT 3
+
+/* Those who wait on words w for which (w >> RT_SEMA_SHIFT) % RT_SEMA_ROOTS is the same: sema.c. Observers read it as it changes. */
+struct rt_sema_root {
+	struct rt_lock lock;
+	uint32_t waiters; /* Sync: atomic; read without the lock */
+	struct gos_sudog *treap;
+} __attribute__((aligned(RT_CACHE_LINE)));
+extern struct rt_sema_root rt_sema_roots[RT_SEMA_ROOTS];
+
 /*
  * Waits until *addr > 0 and takes one off. `front`: before all who wait already. reason, object and pc are what an observer sees.
  * The caller's function is between the user's frame and this one.

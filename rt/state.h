@@ -340,6 +340,7 @@ struct gos_runtime {
 	uint64_t hard_guards, soft_guards;
 	void *resume_pc, *start_pc, *trap_pc;
 	struct gos_flight *flight; /* the flight recorder; NULL: it is off */
+	struct rt_sema_root *semas; /* RT_SEMA_ROOTS of them */
 	struct gos_watch watches[GOS_WATCH_COUNT]; /* written by debuggers; watches[i].events last when arming, first when disarming */
 };
 

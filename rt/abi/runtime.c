@@ -12,6 +12,7 @@
 #include "../debug.h"
 #include "../flight.h"
 #include "../label.h"
+#include "../sema.h"
 #include "../timer.h"
 
 #define ROW_STRUCT(name_, type) {.name = name_, .kind = GOS_ROW_STRUCT, .size = sizeof(type)},
@@ -48,6 +49,7 @@ __attribute__((visibility("default"))) struct gos_runtime gos_runtime = {
 	.resume_pc = rt_switch_resume,
 	.start_pc = rt_gostart_begin,
 	.trap_pc = (void *)rt_debug_trap,
+	.semas = rt_sema_roots,
 };
 
 /*

@@ -5,6 +5,7 @@
 #include "rt/context.h"
 #include "rt/flight.h"
 #include "rt/label.h"
+#include "rt/sema.h"
 #include "rt/state.h"
 #include "rt/timer.h"
 
