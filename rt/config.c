@@ -28,6 +28,7 @@ static const struct knob {
 	{"schedtrace", &rt_config.schedtrace, 0, INT32_MAX},
 	{"scheddetail", &rt_config.scheddetail, 0, 1},
 	{"flight", &rt_config.flight, 0, RT_FLIGHT_MOST, "exact", RT_FLIGHT_DEFAULT | RT_FLIGHT_EXACT, RT_FLIGHT_EXACT},
+	{"deadlock", &rt_config.deadlock, 0, 1},
 	{"seed", &rt_config.seed, 0, INT64_MAX, "random", RT_SEED_RANDOM},
 };
 

@@ -19,6 +19,7 @@ struct rt_config {
 #define RT_FLIGHT_EXACT (INT64_C(1) << 40) /* with exact times */
 #define RT_FLIGHT_DEFAULT 8192
 #define RT_FLIGHT_MOST (16 << 20)
+	int64_t deadlock;    /* 1: goroutines that wait for each other, and locks whose owner has ended, are told of on stderr. crash.c */
 	int64_t seed;        /* chooses the interleaving, seed.h; or one of the following */
 #define RT_SEED_NONE (-1)
 #define RT_SEED_RANDOM (-2)

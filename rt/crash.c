@@ -24,6 +24,7 @@
 #include "crash.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -39,6 +40,7 @@
 
 #include "../asm/defer.h"
 #include "atomic.h"
+#include "config.h"
 #include "defer.h"
 #include "dump.h"
 #include "machine.h"
@@ -48,6 +50,7 @@
 #include "traceback.h"
 
 #define PATIENCE_S 5
+#define WATCH_NS GOS_S /* GOSDEBUG=deadlock=1: so often, for those that have waited for so long */
 #define DUMPER_STACK_SIZE (1 << 20) /* libdw's recursion follows the nesting of the program's scopes */
 #define PANIC_ROOM 4096 /* bytes of stack that a signal must find free to become a panic */
 #define RED_ZONE 128
@@ -110,8 +113,19 @@ static uint32_t asked_lock;           /* 0 free, 1 taken, 2 taken and waited for
 static uint32_t alone_lock;           /* printing without the dumper */
 static uint32_t done_bell;            /* rung when a report is done */
 
+/* GOSDEBUG=deadlock=1: what nobody asked for. */
+static struct rt_report *watch_report(void)
+{
+	static struct rt_report report;
+	report = (struct rt_report){.fd = 2, .tid = rt_load_relaxed(&dumper.tid), .deadlocks = true, .once = true, .deadlock_ns = WATCH_NS};
+	report.stop = &dying;
+	report.phase = &dumper.phase;
+	return &report;
+}
+
 static void *dumper_main(void *arg)
 {
+	int64_t watched_at = rt_real_now();
 	(void)arg;
 	rt_store_relaxed(&dumper.tid, current_tid());
 	pthread_setname_np(pthread_self(), "gos-dumper");
@@ -130,12 +144,15 @@ static void *dumper_main(void *arg)
 		if (report == NULL)
 			report = rt_exchange(&dumper.asked, (struct rt_report *)NULL);
 		if (report == NULL) {
-			futex_wait(&dumper.bell, bell, -1);
-			continue;
+			futex_wait(&dumper.bell, bell, rt_config.deadlock != 0 ? WATCH_NS : -1);
+			if (rt_config.deadlock == 0 || rt_load_acquire(&dumper.bell) != bell || rt_real_now() - watched_at < WATCH_NS)
+				continue;
+			watched_at = rt_real_now();
+			report = watch_report();
 		}
 		if (!rt_cas(&dumper.phase, (uint32_t)RT_DUMPER_IDLE, (uint32_t)RT_DUMPER_WORKING))
 			stop_forever();
-		if (report == &asked_report)
+		if (report != &dying_report)
 			rt_traceback_refresh();
 		rt_report_print(report, true);
 		/* WORKING, unless taken over. */
@@ -288,29 +305,88 @@ _Noreturn void rt_dying_end(void)
 	_exit(2);
 }
 
-void gos_stack_dump(int fd)
+/* Others that want a report wait here: one futex lock, as the textbook has it. */
+static struct rt_report *ask(int fd)
 {
-	struct rt_regs regs;
-	rt_regs_here(&regs);
-	/* Others that want a dump wait here: one futex lock, as the textbook has it. */
 	uint32_t seen = 0;
 	if (!__atomic_compare_exchange_n(&asked_lock, &seen, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		while (rt_exchange(&asked_lock, 2u) != 0)
 			futex_wait(&asked_lock, 2, -1);
 	}
-	struct rt_report *report = &asked_report;
-	memset(report, 0, sizeof *report);
-	report->fd = fd;
-	report->regs = regs;
-	report->current = rt_dump_goroutine_at(regs.value[RT_REG_RSP]);
-	report->show_current = report->current != NULL;
-	report->show_others = true;
+	memset(&asked_report, 0, sizeof asked_report);
+	asked_report.fd = fd;
+	asked_report.stop = &dying;
+	return &asked_report;
+}
+
+/* Who asks, where he is in the user's code. */
+static void asked_by(struct rt_report *report, const struct rt_regs *regs, void *user_pc)
+{
+	report->regs = *regs;
+	report->current = rt_dump_goroutine_at(regs->value[RT_REG_RSP]);
+	report->user_pc = user_pc;
 	report->system = rt_crash_level() >= RT_LEVEL_SYSTEM;
-	report->user_pc = __builtin_return_address(0);
-	report->stop = &dying;
+}
+
+/* Has it printed; what came of it is in the copy that is returned. */
+static struct rt_report answered(struct rt_report *report)
+{
 	submit(report, &dumper.asked);
+	struct rt_report answer = *report;
 	if (rt_exchange(&asked_lock, 0u) == 2)
 		futex_wake(&asked_lock);
+	return answer;
+}
+
+void gos_stack_dump(int fd)
+{
+	struct rt_regs regs;
+	rt_regs_here(&regs);
+	struct rt_report *report = ask(fd);
+	asked_by(report, &regs, __builtin_return_address(0));
+	report->show_current = report->current != NULL;
+	report->show_others = true;
+	answered(report);
+}
+
+/* -errno where nothing can be written there. */
+static int check_fd(int fd)
+{
+	int mode = fcntl(fd, F_GETFL);
+	if (mode < 0)
+		return -errno;
+	return (mode & O_ACCMODE) == O_RDONLY || (mode & O_PATH) != 0 ? -EBADF : 0;
+}
+
+int gos_dump(int fd, unsigned flags)
+{
+	struct rt_regs regs;
+	rt_regs_here(&regs);
+	if (flags == 0 || (flags & ~(unsigned)(GOS_DUMP_STACKS | GOS_DUMP_ACCOUNTS)) != 0)
+		return -EINVAL;
+	int error = check_fd(fd);
+	if (error != 0)
+		return error;
+	struct rt_report *report = ask(fd);
+	asked_by(report, &regs, __builtin_return_address(0));
+	report->show_current = (flags & GOS_DUMP_STACKS) != 0 && report->current != NULL;
+	report->show_others = (flags & GOS_DUMP_STACKS) != 0;
+	report->accounts = (flags & GOS_DUMP_ACCOUNTS) != 0;
+	return -answered(report).error;
+}
+
+int gos_deadlocks(int fd)
+{
+	struct rt_regs regs;
+	rt_regs_here(&regs);
+	int error = fd >= 0 ? check_fd(fd) : 0;
+	if (error != 0)
+		return error;
+	struct rt_report *report = ask(fd);
+	asked_by(report, &regs, __builtin_return_address(0));
+	report->deadlocks = true;
+	struct rt_report answer = answered(report);
+	return answer.error != 0 ? -answer.error : answer.found < INT_MAX ? (int)answer.found : INT_MAX;
 }
 
 /* ---- frames of a thread that runs ----------------------------------------------------------------------------------- */
@@ -581,6 +657,7 @@ static void on_quit(int signal, siginfo_t *info, void *context)
 	report->current = rt_dump_goroutine_at(report->regs.value[RT_REG_RSP]);
 	report->show_current = report->current != NULL;
 	report->show_others = true;
+	report->stuck = true;
 	report->system = rt_crash_level() >= RT_LEVEL_SYSTEM;
 	char *to = report->head, *end = to + sizeof report->head;
 	add(&to, end, "SIGQUIT: quit\nPC=0x");

@@ -22,18 +22,22 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "atomic.h"
 #include "clock.h"
 #include "crash.h"
+#include "deadlocks.h"
 #include "machine.h"
 #include "printer.h"
 #include "state.h"
 #include "symbolize.h"
+#include "waits.h"
 #include "words.h"
 
 #define COPY_MIN (256u << 10)
 #define COPY_MAX (64u << 20) /* of one stack; deeper frames than that are not shown */
 #define WAITS_MAX 100        /* lines of a deadlock report */
+#define STUCK_MAX 20         /* sentences after the stacks of a report that somebody reads on a terminal */
 #define ATTEMPTS 200         /* to find one goroutine standing still, or running, but not between the two */
 
 struct printer {
@@ -63,26 +67,11 @@ static const char *doing(const struct gos_g *gp)
 	return reason[0] != 0 && reason[0] != '?' ? reason : rt_state_word(gp->status);
 }
 
-static struct gos_g *goroutine_number(uint64_t i)
+/* With its name if there is one. A search: deadlock reports only. */
+static void put_goid(struct printer *p, uint64_t goid)
 {
-	return &gos_runtime.gslabs[i / GOS_G_PER_SLAB][i % GOS_G_PER_SLAB];
-}
-
-/* "goroutine 7", and its name if there is one. A search: deadlock reports only. */
-RT_READS_WHILE_WRITTEN static void put_goid(struct printer *p, uint64_t goid)
-{
-	rt_put(&p->out, "goroutine ");
-	rt_put_number(&p->out, goid, 10);
-	uint64_t count = rt_load_acquire(&gos_runtime.gcount);
-	for (uint64_t i = 0; i < count; i++) {
-		const struct gos_g *gp = goroutine_number(i);
-		if (rt_load_relaxed(&gp->goid) == goid && gp->name[0] != 0) {
-			rt_put(&p->out, " \"");
-			rt_put_inert(&p->out, gp->name, sizeof gp->name);
-			rt_put(&p->out, "\"");
-			break;
-		}
-	}
+	static const struct rt_goids one_by_one;
+	rt_put_goroutine(&p->out, goid, rt_goids_find(&one_by_one, goid));
 }
 
 static const char *const chan_owners[] = {
@@ -495,17 +484,11 @@ RT_READS_WHILE_WRITTEN static void put_waits(struct printer *p)
 {
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount), waiting = 0;
 	for (uint64_t i = 0; i < count; i++) {
-		struct gos_g *gp = goroutine_number(i);
+		struct gos_g *gp = rt_goroutine_number(i);
 		if (rt_load_acquire(&gp->status) != GOS_WAITING || ++waiting > WAITS_MAX)
 			continue;
 		p->g = *gp;
-		rt_put(&p->out, "goroutine ");
-		rt_put_number(&p->out, gp->goid, 10);
-		if (gp->name[0] != 0) {
-			rt_put(&p->out, " \"");
-			rt_put_inert(&p->out, gp->name, sizeof gp->name);
-			rt_put(&p->out, "\"");
-		}
+		rt_put_goroutine(&p->out, p->g.goid, gp);
 		rt_put(&p->out, ": ");
 		rt_put(&p->out, doing(&p->g));
 		put_objects(p, &p->g, object_of(&p->g) == RT_OBJECT_SELECT ? "; " : " on ", true);
@@ -522,11 +505,145 @@ RT_READS_WHILE_WRITTEN static void put_waits(struct printer *p)
 
 /* ---- a report ------------------------------------------------------------------------------------------------------- */
 
+static void beat(struct printer *p)
+{
+	struct rt_report *report = p->out.report;
+	rt_add_fetch(&report->beat, 1);
+	if (report->stop != NULL && rt_load_relaxed(report->stop))
+		p->out.lost = true;
+}
+
+static void print_others(struct printer *p)
+{
+	struct rt_report *report = p->out.report;
+	uint64_t count = rt_load_acquire(&gos_runtime.gcount);
+	for (uint64_t i = report->next - 2; i < count && !p->out.lost; i++) {
+		struct gos_g *gp = rt_goroutine_number(i);
+		beat(p);
+		if (gp == report->current && report->show_current)
+			continue;
+		put_goroutine(p, gp);
+		if (p->out.used > sizeof p->out.text / 2)
+			rt_printer_flush(&p->out, i + 3);
+	}
+	rt_printer_flush(&p->out, count + 2);
+}
+
+/* Where one that runs stands, in the user's code; NULL: it does not run, or does not say. */
+static const struct rt_frame *running_at(struct printer *p, struct gos_g *gp)
+{
+	static struct rt_frame found[2];
+	struct rt_report *report = p->out.report;
+	struct rt_frame *frame = &found[p->out.full ? 0 : 1];
+	if (gp == report->current && rt_load_relaxed(&gp->status) != GOS_SYSCALL) {
+		*frame = (struct rt_frame){.pc = (uint64_t)(uintptr_t)report->user_pc};
+		return report->user_pc != NULL ? frame : NULL;
+	}
+	if (rt_load_relaxed(&gp->status) != GOS_RUNNING || look_at(p, gp) != FOUND_RUNNING || p->g.status != GOS_RUNNING)
+		return NULL;
+	for (size_t i = 0; i < p->trace.total && i < RT_TRACE_HALF; i++) {
+		const struct rt_symbol *symbol = rt_printer_symbol(&p->out, p->trace.first[i].pc, p->trace.first[i].exact);
+		if (!symbol->ours && strncmp(symbol->function, "gos_", 4) != 0 && symbol->file != NULL) {
+			*frame = p->trace.first[i];
+			return frame;
+		}
+	}
+	return NULL;
+}
+
+static void print_accounts(struct printer *p)
+{
+	struct rt_report *report = p->out.report;
+	struct rt_accounts accounts;
+	uint64_t count = rt_load_acquire(&gos_runtime.gcount);
+	rt_accounts_begin(&accounts, &p->out, true);
+	for (uint64_t i = report->next - RT_NEXT_ACCOUNTS; i < count && !p->out.lost; i++) {
+		struct gos_g *gp = rt_goroutine_number(i);
+		beat(p);
+		if (rt_account_put(&accounts, gp, running_at(p, gp)))
+			rt_put(&p->out, "\n");
+		if (p->out.used > sizeof p->out.text / 2)
+			rt_printer_flush(&p->out, RT_NEXT_ACCOUNTS + i + 1);
+	}
+	rt_printer_flush(&p->out, RT_NEXT_ACCOUNTS + count);
+	rt_accounts_end(&accounts);
+}
+
+/* Those who wait for owned locks come first, then who has waited longest; of equals the first. */
+RT_READS_WHILE_WRITTEN static void print_stuck(struct printer *p)
+{
+	struct stuck {
+		struct gos_g *gp;
+		int64_t since;
+		bool lock;
+	} list[STUCK_MAX];
+	size_t n = 0;
+	uint64_t count = rt_load_acquire(&gos_runtime.gcount), waiting = 0;
+	for (uint64_t i = 0; i < count; i++) {
+		struct gos_g *gp = rt_goroutine_number(i);
+		struct rt_wait wait;
+		if (rt_load_relaxed(&gp->status) != GOS_WAITING)
+			continue;
+		waiting++;
+		struct stuck one = {.gp = gp, .since = rt_load_relaxed(&gp->wait_since), .lock = rt_wait_look(gp, &wait)};
+		size_t at = n;
+		while (at > 0 && (one.lock != list[at - 1].lock ? one.lock : one.since < list[at - 1].since))
+			at--;
+		if (at == STUCK_MAX)
+			continue;
+		n += n < STUCK_MAX;
+		memmove(&list[at + 1], &list[at], (n - 1 - at) * sizeof *list);
+		list[at] = one;
+	}
+	struct rt_accounts accounts;
+	rt_accounts_begin(&accounts, &p->out, false);
+	for (size_t i = 0; i < n && !p->out.lost; i++) {
+		beat(p);
+		if (rt_account_put(&accounts, list[i].gp, NULL))
+			rt_put(&p->out, "\n");
+	}
+	if (waiting > n) {
+		rt_put(&p->out, "... and ");
+		rt_put_number(&p->out, waiting - n, 10);
+		rt_put(&p->out, " more that wait\n");
+	}
+	if (n != 0)
+		rt_put(&p->out, "\n");
+	rt_printer_flush(&p->out, RT_NEXT_ACCOUNTS + count);
+	rt_accounts_end(&accounts);
+}
+
+static void print_goroutines(struct printer *p)
+{
+	struct rt_report *report = p->out.report;
+	if (report->given_up)
+		rt_put(&p->out, "gossamer: symbols could not be read as usual: names only, from here on\n\n");
+	if (p->out.symbols == NULL)
+		p->out.symbols = rt_symbolize_begin(p->out.full);
+	if (report->next <= 1 && report->show_current && !p->out.lost) {
+		beat(p);
+		put_current(p);
+		rt_printer_flush(&p->out, 2);
+	}
+	if (report->next < 2)
+		report->next = 2;
+	if (report->show_others && report->next < RT_NEXT_ACCOUNTS)
+		print_others(p);
+	if (report->next < RT_NEXT_ACCOUNTS && !p->out.lost)
+		report->next = RT_NEXT_ACCOUNTS;
+	if (report->accounts && !p->out.lost)
+		print_accounts(p);
+	if (report->stuck && !p->out.lost)
+		print_stuck(p);
+}
+
 bool rt_report_print(struct rt_report *report, bool full)
 {
 	struct printer *p = &printers[full ? 0 : 1];
 	p->out.report = report;
+	p->out.full = full;
 	p->out.lost = false;
+	p->out.error = 0;
 	p->out.used = 0;
 	p->silent_count = 0;
 
@@ -538,35 +655,16 @@ bool rt_report_print(struct rt_report *report, bool full)
 			rt_put(&p->out, "\n");
 		}
 		rt_put(&p->out, report->head);
-		if (report->waits)
+		if (report->waits) {
 			put_waits(p);
+			rt_deadlocks_put_chains(&p->out);
+		}
+		if (report->deadlocks)
+			report->found = rt_deadlocks_look(&p->out, report->deadlock_ns, report->fd >= 0, report->once);
 		rt_printer_flush(&p->out, 1);
 	}
-	uint64_t count = report->show_others ? rt_load_acquire(&gos_runtime.gcount) : 0;
-	if (!report->show_current && count == 0)
-		return !p->out.lost;
-	if (report->given_up)
-		rt_put(&p->out, "gossamer: symbols could not be read as usual: names only, from here on\n\n");
-	p->out.symbols = rt_symbolize_begin(full);
-	if (report->next <= 1 && report->show_current && !p->out.lost) {
-		rt_add_fetch(&report->beat, 1);
-		put_current(p);
-		rt_printer_flush(&p->out, 2);
-	}
-	if (report->next < 2)
-		report->next = 2;
-	for (uint64_t i = report->next - 2; i < count && !p->out.lost; i++) {
-		struct gos_g *gp = goroutine_number(i);
-		rt_add_fetch(&report->beat, 1);
-		if (report->stop != NULL && rt_load_relaxed(report->stop))
-			p->out.lost = true;
-		if (gp == report->current && report->show_current)
-			continue;
-		put_goroutine(p, gp);
-		if (p->out.used > sizeof p->out.text / 2)
-			rt_printer_flush(&p->out, i + 3);
-	}
-	rt_printer_flush(&p->out, count + 2);
+	if (report->show_current || report->show_others || report->accounts || report->stuck)
+		print_goroutines(p);
 	if (p->out.symbols != NULL)
 		rt_symbolize_end(p->out.symbols);
 	p->out.symbols = NULL;
@@ -574,5 +672,7 @@ bool rt_report_print(struct rt_report *report, bool full)
 		munmap(p->copy, p->copy_size);
 	p->copy = NULL;
 	p->copy_size = 0;
+	if (p->out.error != 0)
+		report->error = p->out.error;
 	return !p->out.lost;
 }

@@ -17,9 +17,15 @@ struct gos_g;
 struct rt_report {
 	int fd;
 	char head[2048];       /* the first lines; zero-terminated */
-	bool waits;            /* then who waits for what: the deadlock report */
+	bool waits;            /* then who waits for what, and for whom: the report of a program in which all are asleep */
+	bool deadlocks;        /* then who can never go on, of those who have waited for deadlock_ns; or, if fd is negative, how many in `found` alone */
+	bool once;             /* of these only what no such report has told yet */
+	int64_t deadlock_ns;
+	int64_t found;         /* circles, and locks whose owner has ended; -ENOMEM */
 	bool show_current;     /* then the goroutine, or thread, that asks */
 	bool show_others;      /* then all other goroutines */
+	bool accounts;         /* then a sentence about each goroutine */
+	bool stuck;            /* then a sentence about those that wait for locks, and that have waited longest: a screenful */
 	bool system;           /* frames of the runtime too */
 	bool system_current;   /* frames of the runtime in the one that asks */
 	bool exact;            /* regs is where it was interrupted, not where it called from */
@@ -30,12 +36,14 @@ struct rt_report {
 
 	uint32_t *phase; /* RT_DUMPER_WORKING, changed while writing; NULL: nobody can take over */
 	uint64_t
-		next; /* where to go on if somebody takes over: 0 the head, 1 the current one, 2 + i goroutine i. Sync: under phase */
+		next; /* where to go on if somebody takes over: 0 the head, 1 the current one, 2 + i goroutine i, RT_NEXT_ACCOUNTS + i its sentence. Sync: under phase */
 	uint64_t beat;    /* goes up while there is progress. Sync: atomic */
 	const bool *stop; /* set by others: drop this report */
 	uint32_t done;    /* 1 once it is printed. Sync: atomic */
 	bool given_up;    /* by the dumper, or it was by us */
+	int error;        /* errno of a write that failed */
 };
+#define RT_NEXT_ACCOUNTS (UINT64_C(1) << 40)
 
 enum rt_dumper_phase { RT_DUMPER_NONE, RT_DUMPER_IDLE, RT_DUMPER_WORKING, RT_DUMPER_WRITING, RT_DUMPER_LOST };
 

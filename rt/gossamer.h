@@ -156,7 +156,7 @@ GOS_API int gos_with_label(const char *key, const char *value, void (*fn)(void *
 /*
  * Between the two the calling goroutine may block its thread (a read of a pipe, a lock of another library, a computation in foreign code): other
  * goroutines go on on other threads. They nest. In between call nothing of this header that needs a goroutine; gos_now, gos_goid,
- * gos_num_goroutines, gos_stats and gos_stack_dump are allowed. The goroutine stays on its thread, so errno survives until gos_blocking_end.
+ * gos_num_goroutines, gos_stats, gos_stack_dump, gos_dump and gos_deadlocks are allowed. The goroutine stays on its thread, so errno survives until gos_blocking_end.
  *
  * Blocks: gos_blocking_end, the goroutine, until it may run again.  Panics: gos_blocking_end without a beginning.  Owns: nothing.
  */
@@ -599,6 +599,27 @@ GOS_API int gos_recovered_signal(void);
 /* Writes every goroutine's traceback to fd in Go's format. Any thread may call, not a signal handler.
  * Blocks: the thread, while it writes.  Panics: no.  Owns: nothing. */
 GOS_API void gos_stack_dump(int fd);
+
+/*
+ * Writes to fd what the flags ask for, while the program goes on: each goroutine's traceback as gos_stack_dump does, then a sentence about each goroutine: who it is, what it
+ * does, since when, where, for what, by whom, whose turn it is (gossamer(7) has the grammar). 0, or -EINVAL for flags that do not exist or none, -EBADF where fd is not open
+ * for writing, and what write(2) says when it fails.
+ *
+ * Any thread may call, not a signal handler. Blocks: the thread, while it writes.  Panics: no.  Owns: nothing.
+ */
+#define GOS_DUMP_STACKS 1u
+#define GOS_DUMP_ACCOUNTS 4u
+GOS_API int gos_dump(int fd, unsigned flags);
+
+/*
+ * Looks for goroutines that wait for each other in a circle, through mutexes, the writing of rwmutexes and onces, and for such locks that a goroutine holds which has ended. How many
+ * circles and locks there are, and about each of them some lines to fd, unless that is -1. What it tells of was there at one moment of the call, however
+ * busy the others are; since any goroutine may unlock, it is a deadlock where only he who locked does. GOSDEBUG=deadlock=1 has the runtime look by itself. -EBADF where fd is
+ * not open for writing, what write(2) says when it fails, -ENOMEM.
+ *
+ * Any thread may call, not a signal handler. Blocks: the thread, while it looks and writes.  Panics: no.  Owns: nothing.
+ */
+GOS_API int gos_deadlocks(int fd);
 
 /* What the runtime has done and holds, as of about now: numbers that are read while others change them. */
 struct gos_stats {

@@ -13,6 +13,7 @@
 
 #include "atomic.h"
 #include "dump.h"
+#include "state.h"
 #include "symbolize.h"
 #include "traceback.h"
 
@@ -124,6 +125,49 @@ void rt_put_peeked(struct rt_printer *p, const char *text)
 	rt_put_inert(p, n > 0 ? copy : "?", sizeof copy);
 }
 
+void rt_put_duration(struct rt_printer *p, int64_t ns)
+{
+	uint64_t n = ns > 0 ? (uint64_t)ns : 0, seconds = n / GOS_S, minutes = seconds / 60;
+	if (n < GOS_S) {
+		uint64_t unit = n >= GOS_MS ? GOS_MS : n >= GOS_US ? GOS_US : 1;
+		rt_put_number(p, n / unit, 10);
+		rt_put(p, unit == GOS_MS ? "ms" : unit == GOS_US ? "us" : "ns");
+	} else if (seconds < 60) {
+		rt_put_number(p, seconds, 10);
+		rt_put(p, ".");
+		rt_put_number(p, n / (GOS_S / 10) % 10, 10);
+		rt_put(p, "s");
+	} else {
+		uint64_t hours = minutes / 60;
+		bool short_time = minutes < 60, days = hours >= 48;
+		uint64_t large = short_time ? minutes : days ? hours / 24 : hours, small = short_time ? seconds % 60 : days ? hours % 24 : minutes % 60;
+		rt_put_number(p, large, 10);
+		rt_put(p, short_time ? "m" : days ? "d" : "h");
+		rt_put(p, small < 10 ? "0" : "");
+		rt_put_number(p, small, 10);
+		rt_put(p, short_time ? "s" : days ? "h" : "m");
+	}
+}
+
+void rt_put_count(struct rt_printer *p, uint64_t n, const char *noun)
+{
+	rt_put_number(p, n, 10);
+	rt_put(p, " ");
+	rt_put(p, noun);
+	rt_put(p, n == 1 ? "" : "s");
+}
+
+RT_READS_WHILE_WRITTEN void rt_put_goroutine(struct rt_printer *p, uint64_t goid, const struct gos_g *gp)
+{
+	rt_put(p, "goroutine ");
+	rt_put_number(p, goid, 10);
+	if (gp != NULL && rt_load_relaxed(&gp->goid) == goid && gp->name[0] != 0) {
+		rt_put(p, " \"");
+		rt_put_inert(p, gp->name, sizeof gp->name);
+		rt_put(p, "\"");
+	}
+}
+
 const struct rt_symbol *rt_printer_symbol(struct rt_printer *p, uint64_t pc, bool exact)
 {
 	static const struct rt_symbol none = {.function = "?"};
@@ -141,4 +185,26 @@ void rt_put_function(struct rt_printer *p, const struct rt_symbol *symbol)
 	memcpy(name, symbol->function, n);
 	name[n] = 0;
 	rt_put(p, name);
+}
+
+void rt_put_where(struct rt_printer *p, uint64_t pc, bool exact)
+{
+	const struct rt_symbol *symbol = rt_printer_symbol(p, pc, exact);
+	if (symbol->unknown || symbol->function[0] == '?') {
+		rt_put(p, "0x");
+		rt_put_number(p, pc - !exact, 16);
+		return;
+	}
+	rt_put_function(p, symbol);
+	if (symbol->file != NULL) {
+		const char *slash = strrchr(symbol->file, '/');
+		rt_put(p, " (");
+		rt_put(p, slash != NULL ? slash + 1 : symbol->file);
+		rt_put(p, ":");
+		rt_put_number(p, symbol->line, 10);
+		rt_put(p, ")");
+	} else if (symbol->offset > !exact) {
+		rt_put(p, "+");
+		rt_put_number(p, symbol->offset - !exact, 10);
+	}
 }

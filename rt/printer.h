@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct gos_g;
 struct rt_report;
 struct rt_symbol;
 struct rt_symbolizer;
@@ -21,6 +22,7 @@ struct rt_printer {
 	struct rt_symbolizer *symbols; /* NULL: what a pc is cannot be told */
 	bool lost;                     /* somebody else has taken over, or nobody wants it any more */
 	int error;                     /* errno of a write that failed; then lost too */
+	bool full;                     /* with libdw and malloc */
 	size_t used;
 	char text[64 << 10];
 };
@@ -38,9 +40,18 @@ void rt_put_inert(struct rt_printer *p, const char *text, size_t max);
 /* The same, of text that may not be there any more. */
 void rt_put_peeked(struct rt_printer *p, const char *text);
 
+/* "3.2s", "450ms", "2m05s": two or three digits that matter. */
+void rt_put_duration(struct rt_printer *p, int64_t ns);
+/* "1 reader", "3 readers". */
+void rt_put_count(struct rt_printer *p, uint64_t n, const char *noun);
+/* "goroutine 7 "loader"". gp: where it is; NULL: nowhere any more. */
+void rt_put_goroutine(struct rt_printer *p, uint64_t goid, const struct gos_g *gp);
+
 /* What is known of a pc; exact: it stands there, as opposed to having called from there. Never NULL; valid until the next call. */
 const struct rt_symbol *rt_printer_symbol(struct rt_printer *p, uint64_t pc, bool exact);
 /* Without what compilers append to the parts of a function that they split off: ".cold", ".part.0". */
 void rt_put_function(struct rt_printer *p, const struct rt_symbol *symbol);
+/* "serve (srv.c:41)", "serve+23" where lines are not known, else the address: what gdb says of it. */
+void rt_put_where(struct rt_printer *p, uint64_t pc, bool exact);
 
 #endif

@@ -200,7 +200,10 @@ static struct rt_symbol *symbol_unknown(struct rt_symbolizer *s, uint64_t pc, co
 	if (kept == NULL)
 		return NULL;
 	memcpy(kept, text, (size_t)(to - text));
-	return symbol_new(s, kept, NULL, 0);
+	struct rt_symbol *symbol = symbol_new(s, kept, NULL, 0);
+	if (symbol != NULL)
+		symbol->unknown = true;
+	return symbol;
 }
 
 static struct rt_symbol *by_symbol_table(struct rt_symbolizer *s, uint64_t pc, uint64_t lookup)

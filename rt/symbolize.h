@@ -17,6 +17,7 @@ struct rt_symbol {
 	const char *file; /* NULL: unknown */
 	uint32_t line;
 	bool inlined;    /* into .outer */
+	bool unknown;    /* function is "file+0x1234", for addr2line, or an address */
 	bool ours;       /* a function of the runtime that is not public */
 	uint64_t offset; /* from the function's begin; 0 for inlined ones */
 	struct rt_symbol *outer;

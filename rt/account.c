@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * account.c - one sentence that says what is known of a goroutine. Beside the floors.
+ *
+ * Always true:
+ *  - Nothing is stopped, written or locked. A sentence of a goroutine that waits is told of one that has stood still all the while: g->seq is the same at its end
+ *    as at its beginning, or it is told again. What others did to its object meanwhile may be older by as much.
+ *  - Locks are the program's, and may be gone: they are read by rt_peek. Channels, goroutines and what stands in queues are never given back, so these are read as they are,
+ *    never further than a bound.
+ *  - Each phrase stands in account.py too, in the same words; tests/gdb/test_account.c compares them.
+ */
+#include "account.h"
+
+#include <string.h>
+
+#include "atomic.h"
+#include "clock.h"
+#include "dump.h"
+#include "machine.h"
+#include "pollfd.h"
+#include "printer.h"
+#include "sema.h"
+#include "state.h"
+#include "traceback.h"
+#include "words.h"
+
+#define ATTEMPTS 20
+#define CASES_MAX 8   /* of a select */
+#define LINE_MAX 1000 /* in a queue that are counted */
+#define DEPTH_MAX 256 /* of a tree that changes under our eyes */
+
+void rt_accounts_begin(struct rt_accounts *accounts, struct rt_printer *out, bool many)
+{
+	*accounts = (struct rt_accounts){.out = out};
+	if (many)
+		rt_goids_begin(&accounts->goids);
+}
+
+void rt_accounts_end(struct rt_accounts *accounts)
+{
+	rt_goids_end(&accounts->goids);
+}
+
+/* ---- a goroutine ---- */
+
+static bool is_alive(uint32_t status)
+{
+	return status != GOS_IDLE && status != GOS_DEAD;
+}
+
+RT_READS_WHILE_WRITTEN static bool still(const struct gos_g *gp, const struct gos_g *copy)
+{
+	rt_fence_acquire();
+	return rt_load_relaxed(&gp->seq) == copy->seq && rt_load_relaxed(&gp->status) == copy->status && rt_load_relaxed(&gp->goid) == copy->goid;
+}
+
+RT_READS_WHILE_WRITTEN bool rt_account_look(struct gos_g *gp, struct gos_g *copy)
+{
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		uint64_t seq = rt_load_acquire(&gp->seq);
+		*copy = *gp;
+		copy->seq = seq;
+		copy->status = rt_load_acquire(&gp->status);
+		if (!is_alive(copy->status))
+			return false;
+		if (still(gp, copy))
+			break;
+	}
+	return true;
+}
+
+static enum rt_object object_of(const struct gos_g *g)
+{
+	return g->status == GOS_WAITING && g->wait_obj != NULL ? rt_reason_object(g->reason) : RT_OBJECT_NONE;
+}
+
+/* Whether it stands in its first frame. */
+static bool never_run(const struct gos_g *g)
+{
+	uint64_t returns_to;
+	return g->status == GOS_RUNNABLE && g->wait_pc == NULL &&
+	       rt_peek(&returns_to, g->sched.sp + 8 * (GOS_SAVED_WORDS - 1), sizeof returns_to) == sizeof returns_to &&
+	       returns_to == (uint64_t)(uintptr_t)gos_runtime.start_pc;
+}
+
+static void put_id(const struct rt_accounts *a, uint64_t goid)
+{
+	if (goid == 0)
+		rt_put(a->out, "the runtime");
+	else
+		rt_put_goroutine(a->out, goid, rt_goids_find(&a->goids, goid));
+}
+
+static void put_at(const struct rt_accounts *a, const void *pc)
+{
+	if (pc == NULL)
+		return;
+	rt_put(a->out, " at ");
+	rt_put_where(a->out, (uint64_t)(uintptr_t)pc, false);
+}
+
+static int64_t since(int64_t at)
+{
+	int64_t now = rt_now();
+	return now > at ? now - at : 0;
+}
+
+static void put_for(const struct rt_accounts *a, int64_t at)
+{
+	rt_put(a->out, " for ");
+	rt_put_duration(a->out, since(at));
+}
+
+/* ", last released by goroutine 9 "x" 3.2s ago at main (x.c:3)"; nothing if it was never done. */
+static void put_mark(const struct rt_accounts *a, const char *what, uint64_t goid, int64_t at, const void *pc)
+{
+	if (at == 0)
+		return;
+	rt_put(a->out, what);
+	put_id(a, goid);
+	rt_put(a->out, " ");
+	rt_put_duration(a->out, since(at));
+	rt_put(a->out, " ago");
+	put_at(a, pc);
+}
+
+/* ---- whose turn it is ---- */
+
+struct line {
+	uint64_t first; /* goid */
+	uint64_t count;
+	bool more;
+};
+
+static void count_line(struct line *line, const struct gos_sudog *sg, bool treap)
+{
+	const struct gos_g *gp = sg != NULL ? rt_load_relaxed(&sg->g) : NULL;
+	*line = (struct line){.first = gp != NULL ? rt_load_relaxed(&gp->goid) : 0};
+	for (; sg != NULL && line->count < LINE_MAX; line->count++)
+		sg = treap ? rt_load_relaxed(&sg->waitlink) : rt_load_relaxed(&sg->next);
+	line->more = sg != NULL;
+}
+
+/* Those who wait on the word `addr`: sema.c. */
+RT_READS_WHILE_WRITTEN static void line_at_word(struct line *line, const void *addr)
+{
+	const struct gos_sudog *sg = rt_load_relaxed(&rt_sema_roots[((uintptr_t)addr >> RT_SEMA_SHIFT) % RT_SEMA_ROOTS].treap);
+	for (int depth = 0; sg != NULL && depth < DEPTH_MAX; depth++) {
+		const void *here = rt_load_relaxed(&sg->elem);
+		if (here == addr)
+			break;
+		sg = (uintptr_t)addr < (uintptr_t)here ? rt_load_relaxed(&sg->prev) : rt_load_relaxed(&sg->next);
+	}
+	count_line(line, sg, true);
+}
+
+/* The word that g waits on; NULL: it waits otherwise. */
+static const void *word_of(const struct gos_g *g)
+{
+	const struct gos_sudog *sg = g->waiting;
+	return sg != NULL ? rt_load_relaxed(&sg->elem) : NULL;
+}
+
+RT_READS_WHILE_WRITTEN static void line_of_chan(struct line *line, const struct gos_chan *c, bool send)
+{
+	count_line(line, rt_load_relaxed(send ? &c->sendq.first : &c->recvq.first), false);
+}
+
+/* "; next in line is goroutine 12, of 3 that wait" */
+static void put_line(const struct rt_accounts *a, const struct gos_g *g, const struct line *line)
+{
+	if (line->count == 0 || line->first == 0)
+		return;
+	if (line->first == g->goid) {
+		rt_put(a->out, "; it is next in line");
+	} else {
+		rt_put(a->out, "; next in line is ");
+		put_id(a, line->first);
+	}
+	if (line->count > 1) {
+		rt_put(a->out, line->more ? ", of over " : ", of ");
+		rt_put_number(a->out, line->count, 10);
+		rt_put(a->out, " that wait");
+	}
+}
+
+/* "; 3 wait for it": those who all go on together. */
+static void put_crowd(const struct rt_accounts *a, const struct line *line)
+{
+	if (line->count < 2)
+		return;
+	rt_put(a->out, line->more ? "; over " : "; ");
+	rt_put_number(a->out, line->count, 10);
+	rt_put(a->out, " wait for it");
+}
+
+static void put_turn(const struct rt_accounts *a, const struct gos_g *g)
+{
+	struct line line;
+	const void *word;
+	gos_cond cond;
+	uint64_t at = (uint64_t)(uintptr_t)g->wait_obj;
+
+	switch (object_of(g)) {
+	case RT_OBJECT_CHAN:
+		line_of_chan(&line, g->wait_obj, g->reason == GOS_REASON_CHAN_SEND);
+		put_line(a, g, &line);
+		break;
+	case RT_OBJECT_COND:
+		if (rt_peek(&cond, at, sizeof cond) == sizeof cond) {
+			count_line(&line, cond.first, false);
+			put_line(a, g, &line);
+		}
+		break;
+	case RT_OBJECT_MUTEX:
+	case RT_OBJECT_RWMUTEX:
+	case RT_OBJECT_ONCE:
+	case RT_OBJECT_SEMA:
+	case RT_OBJECT_GROUP:
+	case RT_OBJECT_FD:
+		word = word_of(g);
+		if (word == NULL)
+			break;
+		line_at_word(&line, word);
+		if (g->reason == GOS_REASON_WAITGROUP_WAIT || g->reason == GOS_REASON_RWMUTEX_RLOCK || g->reason == GOS_REASON_ONCE_DO)
+			put_crowd(a, &line);
+		else
+			put_line(a, g, &line);
+		break;
+	case RT_OBJECT_SELECT:
+	case RT_OBJECT_TIMER:
+	case RT_OBJECT_NONE:
+		break;
+	}
+}
+
+/* ---- what it waits for ---- */
+
+static void put_object(const struct rt_accounts *a, const struct gos_g *g)
+{
+	rt_put(a->out, rt_object_word(object_of(g)));
+	rt_put(a->out, " ");
+	rt_put_address(a->out, g->wait_obj);
+}
+
+/* gp, here and below: whose copy g is. */
+static void put_doing(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at, bool brief);
+
+/* ", and that one has waited 5.0s in IO wait at read_all (config.c:75) for fd 9" */
+static void put_that_one(const struct rt_accounts *a, uint64_t goid)
+{
+	struct gos_g *gp = rt_goids_find(&a->goids, goid), copy;
+	rt_put(a->out, ", and that one");
+	if (gp == NULL || !rt_account_look(gp, &copy) || copy.goid != goid)
+		rt_put(a->out, " has ended");
+	else
+		put_doing(a, &copy, gp, NULL, true);
+}
+
+/* Who has a lock. has: "held", or "run" for a once; did: "locked", "called". */
+static void put_owner(const struct rt_accounts *a, const struct gos_g *g, const gos_mutex *m, uint64_t owner, const char *has, const char *did, bool brief)
+{
+	if (owner == 0) {
+		rt_put(a->out, ", which is free");
+		return;
+	}
+	rt_put(a->out, " that ");
+	if (owner == g->goid)
+		rt_put(a->out, "it");
+	else
+		put_id(a, owner);
+	rt_put(a->out, " has ");
+	rt_put(a->out, has);
+	if (owner == g->goid)
+		rt_put(a->out, " itself");
+	if (m->since != 0)
+		put_for(a, m->since);
+	if (brief)
+		return;
+	if (m->since != 0) {
+		rt_put(a->out, ", ");
+		rt_put(a->out, did);
+		put_at(a, m->pc);
+	}
+	if (owner != g->goid)
+		put_that_one(a, owner);
+}
+
+static void put_rwmutex(const struct rt_accounts *a, const struct gos_g *g, const gos_rwmutex *rw, bool brief)
+{
+	if (rw->owner != 0 || rw->readers >= 0) {
+		put_owner(a, g, &rw->writers, rw->owner, "held", "locked", brief);
+		return;
+	}
+	rt_put(a->out, " that ");
+	rt_put_count(a->out, rw->leaving > 0 ? (uint64_t)rw->leaving : 0, "reader");
+	rt_put(a->out, rw->leaving == 1 ? " holds" : " hold");
+	if (brief)
+		return;
+	put_mark(a, ", last locked for reading by ", rw->reader.goid, rw->reader.at, rw->reader.pc);
+	if (rw->writers.owner != 0 && rw->writers.owner != g->goid) {
+		rt_put(a->out, ", and ");
+		put_id(a, rw->writers.owner);
+		rt_put(a->out, " comes first");
+		put_that_one(a, rw->writers.owner);
+	}
+}
+
+static const char *const chan_owners[] = {
+	[GOS_CHAN_OF_PROGRAM] = "",
+	[GOS_CHAN_OF_AFTER] = ", of gos_after",
+	[GOS_CHAN_OF_TIMER] = ", of a timer",
+	[GOS_CHAN_OF_TICKER] = ", of a ticker",
+	[GOS_CHAN_OF_CONTEXT] = ", of a context",
+};
+
+/* " (int, 2 of 4 buffered, made at pipeline.c:33), last sent to by ..." */
+RT_READS_WHILE_WRITTEN static void put_chan(const struct rt_accounts *a, const struct gos_chan *c, bool brief)
+{
+	struct rt_printer *p = a->out;
+	rt_put(p, rt_object_word(RT_OBJECT_CHAN));
+	rt_put(p, " ");
+	rt_put_address(p, c);
+	if (brief)
+		return;
+	rt_put(p, " (");
+	rt_put_peeked(p, c->elem_type);
+	if (c->capacity == 0) {
+		rt_put(p, ", unbuffered");
+	} else {
+		rt_put(p, ", ");
+		rt_put_number(p, rt_load_relaxed(&c->count), 10);
+		rt_put(p, " of ");
+		rt_put_number(p, c->capacity, 10);
+		rt_put(p, " buffered");
+	}
+	if (c->owner < sizeof chan_owners / sizeof *chan_owners)
+		rt_put(p, chan_owners[c->owner]);
+	if (c->file != NULL) {
+		char path[256];
+		size_t n = rt_peek(path, (uint64_t)(uintptr_t)c->file, sizeof path - 1);
+		path[n] = 0;
+		const char *slash = strrchr(path, '/');
+		rt_put(p, ", made at ");
+		rt_put_inert(p, slash != NULL ? slash + 1 : path, sizeof path);
+		rt_put(p, ":");
+		rt_put_number(p, c->line, 10);
+	}
+	rt_put(p, ")");
+	put_mark(a, ", last sent to by ", rt_load_relaxed(&c->sender), rt_load_relaxed(&c->sent_at), NULL);
+	put_mark(a, ", last received from by ", rt_load_relaxed(&c->receiver), rt_load_relaxed(&c->received_at), NULL);
+}
+
+RT_READS_WHILE_WRITTEN static void put_select(const struct rt_accounts *a, const struct gos_g *g, bool brief)
+{
+	struct rt_printer *p = a->out;
+	const struct gos_sudog *sg = g->wait_obj;
+	uint64_t n = 0;
+	for (; sg != NULL && n < LINE_MAX; n++)
+		sg = rt_load_relaxed(&sg->waitlink);
+	rt_put(p, n == 1 ? " for " : sg != NULL ? " for any of over " : " for any of ");
+	rt_put_count(p, n, "channel");
+	if (brief)
+		return;
+	uint64_t i = 0;
+	for (sg = g->wait_obj; sg != NULL && i < CASES_MAX; sg = rt_load_relaxed(&sg->waitlink), i++) {
+		const struct gos_chan *c = rt_load_relaxed(&sg->obj);
+		struct line line;
+		if (c == NULL)
+			return; /* it goes on just now, and will be told again */
+		bool send = sg->case_dir == GOS_DIR_SEND;
+		rt_put(p, i == 0 ? ": to " : ", or to ");
+		rt_put(p, send ? "send to " : "receive from ");
+		put_chan(a, c, false);
+		line_of_chan(&line, c, send);
+		if (line.first != 0 && line.first != g->goid) {
+			rt_put(p, ", where next in line is ");
+			put_id(a, line.first);
+		}
+	}
+	if (n > CASES_MAX) {
+		rt_put(p, ", or ");
+		rt_put_number(p, n - CASES_MAX, 10);
+		rt_put(p, " more");
+	}
+}
+
+static void put_fd(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp)
+{
+	struct rt_printer *p = a->out;
+	const struct gos_pollfd *pd = g->wait_obj; /* never given back */
+	const void *word = word_of(g);
+	rt_put(p, " for ");
+	rt_put(p, rt_object_word(RT_OBJECT_FD));
+	rt_put(p, " ");
+	rt_put_signed(p, pd->fd);
+	if (word == &pd->read_turn || rt_load_relaxed(&pd->rg) == gp)
+		rt_put(p, " to read");
+	else if (word == &pd->write_turn || rt_load_relaxed(&pd->wg) == gp)
+		rt_put(p, " to write");
+}
+
+static void put_waits_for(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, bool brief)
+{
+	struct rt_printer *p = a->out;
+	uint64_t at = (uint64_t)(uintptr_t)g->wait_obj;
+	gos_mutex m;
+	gos_rwmutex rw;
+	gos_once once;
+	gos_waitgroup wg;
+	gos_cond cond;
+	gos_sema sema;
+	struct rt_timer timer;
+
+	switch (object_of(g)) {
+	case RT_OBJECT_NONE:
+		return;
+	case RT_OBJECT_CHAN:
+		rt_put(p, " for ");
+		put_chan(a, g->wait_obj, brief);
+		return;
+	case RT_OBJECT_SELECT:
+		put_select(a, g, brief);
+		return;
+	case RT_OBJECT_FD:
+		put_fd(a, g, gp);
+		return;
+	case RT_OBJECT_TIMER:
+		if (rt_peek(&timer, at, sizeof timer) == sizeof timer) {
+			int64_t left = timer.when - rt_now();
+			rt_put(p, left > 0 ? ", with " : " and is due");
+			if (left > 0) {
+				rt_put_duration(p, left);
+				rt_put(p, " left");
+			}
+		}
+		return;
+	case RT_OBJECT_MUTEX:
+	case RT_OBJECT_RWMUTEX:
+	case RT_OBJECT_ONCE:
+	case RT_OBJECT_GROUP:
+	case RT_OBJECT_COND:
+	case RT_OBJECT_SEMA:
+		break;
+	}
+	rt_put(p, " for ");
+	put_object(a, g);
+	switch (object_of(g)) {
+	case RT_OBJECT_MUTEX:
+		if (rt_peek(&m, at, sizeof m) == sizeof m)
+			put_owner(a, g, &m, m.owner, "held", "locked", brief);
+		break;
+	case RT_OBJECT_ONCE:
+		if (rt_peek(&once, at, sizeof once) == sizeof once)
+			put_owner(a, g, &once.mutex, once.mutex.owner, "run", "called", brief);
+		break;
+	case RT_OBJECT_RWMUTEX:
+		if (rt_peek(&rw, at, sizeof rw) == sizeof rw)
+			put_rwmutex(a, g, &rw, brief);
+		break;
+	case RT_OBJECT_GROUP:
+		if (rt_peek(&wg, at, sizeof wg) == sizeof wg) {
+			rt_put(p, " with ");
+			rt_put_number(p, wg.state >> 32, 10);
+			rt_put(p, " to come");
+			if (!brief)
+				put_mark(a, ", last changed by ", wg.last.goid, wg.last.at, wg.last.pc);
+		}
+		break;
+	case RT_OBJECT_COND:
+		if (!brief && rt_peek(&cond, at, sizeof cond) == sizeof cond) {
+			if (cond.called.at == 0)
+				rt_put(p, ", never signalled");
+			put_mark(a, ", last signalled by ", cond.called.goid, cond.called.at, cond.called.pc);
+		}
+		break;
+	case RT_OBJECT_SEMA:
+		if (!brief && rt_peek(&sema, at, sizeof sema) == sizeof sema) {
+			put_mark(a, ", last acquired by ", sema.acquired.goid, sema.acquired.at, sema.acquired.pc);
+			put_mark(a, ", last released by ", sema.released.goid, sema.released.at, sema.released.pc);
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- the sentence ---- */
+
+static void put_thread(const struct rt_accounts *a, const struct gos_g *g, const char *before)
+{
+	const struct gos_m *mp = g->m;
+	if (mp == NULL)
+		return;
+	rt_put(a->out, before);
+	rt_put_number(a->out, rt_load_relaxed(&mp->tid), 10);
+}
+
+/* " has waited 3.2s in sync.Mutex.Lock at serve (srv.c:41) for mutex 0x..." */
+static void put_doing(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at, bool brief)
+{
+	struct rt_printer *p = a->out;
+	switch (g->status) {
+	case GOS_WAITING:
+		rt_put(p, " has waited ");
+		rt_put_duration(p, since(g->wait_since));
+		rt_put(p, " in ");
+		rt_put(p, rt_reason_word(g->reason)[0] != 0 ? rt_reason_word(g->reason) : "?");
+		put_at(a, g->wait_pc);
+		put_waits_for(a, g, gp, brief);
+		return;
+	case GOS_SYSCALL:
+		put_thread(a, g, " has blocked thread ");
+		put_for(a, g->wait_since);
+		rt_put(p, " in ");
+		rt_put(p, rt_state_word(g->status));
+		put_at(a, g->wait_pc);
+		return;
+	case GOS_RUNNABLE:
+		rt_put(p, " has been ");
+		rt_put(p, rt_state_word(g->status));
+		put_for(a, g->wait_since);
+		if (never_run(g)) {
+			rt_put(p, " and not begun at ");
+			rt_put_where(p, (uint64_t)(uintptr_t)g->entry, true);
+		} else {
+			put_at(a, g->wait_pc);
+		}
+		return;
+	default:
+		rt_put(p, " is ");
+		rt_put(p, rt_state_word(g->status));
+		put_thread(a, g, " on thread ");
+		if (at != NULL) {
+			rt_put(p, " at ");
+			rt_put_where(p, at->pc, at->exact);
+		}
+		return;
+	}
+}
+
+static void put_sentence(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at)
+{
+	struct rt_printer *p = a->out;
+	rt_put_goroutine(p, g->goid, gp);
+	put_doing(a, g, gp, at, false);
+	if (g->status == GOS_WAITING)
+		put_turn(a, g);
+	for (const struct rt_flag_word *flag = rt_flag_words; flag->word != NULL; flag++) {
+		if (g->flags & flag->bit) {
+			rt_put(p, "; ");
+			rt_put(p, flag->word);
+		}
+	}
+	if (g->creator != 0) {
+		rt_put(p, "; created by goroutine ");
+		rt_put_number(p, g->creator, 10);
+		put_at(a, g->create_pc);
+	}
+}
+
+bool rt_account_put(struct rt_accounts *accounts, struct gos_g *gp, const struct rt_frame *at)
+{
+	struct rt_printer *p = accounts->out;
+	struct gos_g copy;
+
+	if (sizeof p->text - p->used < RT_ACCOUNT_MAX)
+		rt_printer_flush(p, p->report->next);
+	size_t used = p->used;
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		p->used = used; /* what was told of it has changed under our eyes */
+		if (!rt_account_look(gp, &copy))
+			return false;
+		put_sentence(accounts, &copy, gp, at);
+		if (copy.status == GOS_RUNNING || copy.status == GOS_SYSCALL || still(gp, &copy))
+			break;
+	}
+	return true;
+}
+
+/* ---- for chains ---- */
+
+void rt_put_which(struct rt_printer *p, const struct gos_g *copy)
+{
+	if (copy->status == GOS_WAITING) {
+		rt_put(p, ", which waits in ");
+		rt_put(p, rt_reason_word(copy->reason));
+	} else {
+		rt_put(p, ", which is ");
+		rt_put(p, rt_state_word(copy->status));
+	}
+}
+
+void rt_put_readers(struct rt_printer *p, uint64_t rwmutex)
+{
+	gos_rwmutex rw;
+	if (rt_peek(&rw, rwmutex, sizeof rw) != sizeof rw || rw.leaving <= 0)
+		return;
+	rt_put(p, " held by ");
+	rt_put_count(p, (uint64_t)rw.leaving, "reader");
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * waits.h - who waits for whom through locks that have an owner, and what can never end. Beside the floors: reads state.h, changes nothing.
+ *
+ * The locks are mutex, rwmutex and once. Of the readers of an rwmutex the runtime knows the number and not who they are, so a chain ends at a writer that waits
+ * for readers. Any goroutine may unlock, as in Go: of a program that has others unlock than lock, what is found here may yet be resolved.
+ */
+#ifndef RT_WAITS_H
+#define RT_WAITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gos_g;
+
+/* Goroutine number i of allgs, below gos_runtime.gcount. */
+struct gos_g *rt_goroutine_number(uint64_t i);
+
+/* A goroutine that waits for an owned lock, as it stood still. */
+struct rt_wait {
+	struct gos_g *gp;
+	uint64_t goid;
+	uint64_t seq;     /* equal again later: it has waited all the while */
+	int64_t since;
+	uint64_t object;
+	uint64_t holder;  /* goid of who has the lock, or comes first; 0: nobody, or readers */
+	uint8_t reason;
+};
+
+/* Whether gp waits for an owned lock just now, and how. */
+bool rt_wait_look(struct gos_g *gp, struct rt_wait *wait);
+
+/* One who holds such a lock, while others wait for it. */
+struct rt_holder {
+	uint64_t goid;   /* 0: this slot is free */
+	uint64_t holder; /* of the lock that it waits for itself; 0: it waits for none */
+	uint64_t seq;    /* as in struct rt_wait, while a cycle is proved */
+	struct gos_g *gp; /* NULL: it has ended */
+	uint32_t walk;   /* that came here last */
+	bool shown;
+};
+
+/* All of them, of one look. Zero is an empty one. Memory: 48 bytes for each who holds a lock that others wait for, twice that at most. */
+struct rt_waits {
+	struct rt_holder *slots;
+	uint64_t size, used;
+	uint64_t ended;  /* of those, how many have ended */
+	uint32_t walks;
+};
+
+/* Takes a look, at goroutines that have waited since `before` or earlier. 0, or -ENOMEM. End it in either case. */
+int rt_waits_begin(struct rt_waits *waits, int64_t before);
+void rt_waits_end(struct rt_waits *waits);
+struct rt_holder *rt_waits_find(const struct rt_waits *waits, uint64_t goid);
+
+/*
+ * The next cycle: one of its members, whose holder is the next, and so on until it comes back; `length` is how many they are. NULL: there are no more. *at is 0 at first.
+ * It is proved: each member was seen to wait for the next one's lock twice, with nothing changed, the second time after all had been seen the first time. So there was
+ * a moment at which all of them waited.
+ */
+struct rt_holder *rt_waits_cycle(struct rt_waits *waits, uint64_t *at, uint64_t *length);
+
+/* The next goroutine that waits for a lock whose owner has ended, of those that have waited since `before` or earlier. *at is 0 at first. Proved likewise. */
+bool rt_waits_orphan(const struct rt_waits *waits, int64_t before, uint64_t *at, struct rt_wait *wait);
+
+/* Where goroutines are, by id: for who looks up many. Zero is an empty one, by which they are searched for one by one. */
+struct rt_goids {
+	uint32_t *slots; /* number + 1 of a goroutine; 0: free */
+	uint64_t size;
+};
+void rt_goids_begin(struct rt_goids *goids); /* without memory it stays empty */
+void rt_goids_end(struct rt_goids *goids);
+/* NULL: it has ended. */
+struct gos_g *rt_goids_find(const struct rt_goids *goids, uint64_t goid);
+
+#endif
