@@ -364,3 +364,282 @@ GOS_TEST(the_end_of_a_call_without_a_P_is_not_lost)
 	}
 	expect(false);
 }
+
+/* ---- memory ---- */
+
+static int (*then)(void);
+
+static int app(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return then();
+}
+
+/* As a program that begins with this GOSDEBUG, on so many Ps, and returns what fn does. */
+static int run(const char *debug, const char *procs, int (*fn)(void))
+{
+	setenv("GOSDEBUG", debug, 1);
+	setenv("GOSMAXPROCS", procs, 1);
+	then = fn;
+	return gos_run(app, 0, NULL);
+}
+
+static void send_one_to(gos_chan *chan)
+{
+	int x = 2;
+	gos_chan_send(chan, &x);
+}
+
+static void nothing_much(void)
+{
+}
+
+/* Is something recorded, of which a reader in this process finds all? */
+static void expect_recorded(void)
+{
+	int x = 1;
+	gos_chan *chan = gos_chan_make(int, 1);
+	gos_chan_send(chan, &x);
+	uint64_t id = go(send_one_to, chan), me = gos_goid();
+	gos_test_until_waiting(id, "chan send");
+	expect_last(id, "park|run|create");
+	expect_eq(newest(GOS_FLIGHT_CREATE, id)->by, me);
+	gos_chan_recv(chan, &x);
+	gos_test_until_num(1);
+}
+
+static int words_of_flight(void)
+{
+	expect_recorded();
+	struct stat s;
+	const struct gos_flight *f = gos_runtime.flight;
+	expect(f->fd >= 0);
+	expect_eq(f->rings, 1 + gos_runtime.pcount);
+	expect_eq(fstat(f->fd, &s), 0);
+	expect_eq(s.st_size, f->first + f->rings * f->ring_size);
+	return (int)f->words;
+}
+
+#define SIZES(X)                                                                                                                  \
+	X(default_size, "", 8192) X(one, "flight=1", 512) X(the_least, "flight=512", 512) X(above_the_least, "flight=513", 1024)  \
+	X(a_power_of_two, "flight=65536", 65536) X(exact, "flight=exact", 8192) X(both, "flight=2000:exact", 2048) X(nonsense, "flight=-5", 8192)
+#define X(name, debug, words)                                                      \
+	PLAIN_TEST(size_##name)                                                    \
+	{                                                                          \
+		expect_eq(run(debug, "3", words_of_flight), words);                \
+	}
+SIZES(X)
+#undef X
+
+static int is_off(void)
+{
+	int x = 1;
+	c = gos_chan_make(int, 0);
+	for (int i = 0; i < 100; i++) {
+		go(send_one);
+		gos_chan_recv(c, &x);
+	}
+	gos_blocking(nothing, NULL);
+	expect(gos_runtime.flight == NULL);
+	expect_eq(rt_flight_last(gos_goid(), last, 16), 0);
+	expect(!flight_open_own(&reader));
+	expect(!flight_open(&reader, getpid()));
+	return 3;
+}
+
+PLAIN_TEST(off_is_off)
+{
+	expect_eq(run("flight=0", "3", is_off), 3);
+}
+
+static int without_a_name(void)
+{
+	expect_recorded();
+	expect_eq(gos_runtime.flight->fd, -1);
+	expect_eq(gos_runtime.flight->rings, 0);
+	expect(!flight_open(&reader, getpid()));
+	expect(flight_open_own(&reader));
+	expect_gt(flight_poll(&reader, NULL, NULL), 0);
+	return 4;
+}
+
+PLAIN_TEST(without_memfd_create_it_is_memory_without_a_name)
+{
+	no_memfd = true;
+	expect_eq(run("", "3", without_a_name), 4);
+}
+
+PLAIN_TEST(a_file_that_may_not_grow_is_not_tried)
+{
+	struct rlimit limit = {100, RLIM_INFINITY}; /* else SIGXFSZ ends us */
+	expect_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	expect_eq(run("", "3", without_a_name), 4);
+}
+
+/* Descriptors of the program's, where the recorder's was. */
+static int closes_all(void)
+{
+	char text[100] = "";
+	int fd = gos_runtime.flight->fd;
+	struct stat s;
+	expect_recorded();
+	expect_eq(close(fd), 0);
+	FILE *mine = tmpfile();
+	expect(mine != NULL);
+	expect_eq(dup2(fileno(mine), fd), fd);
+	fputs("mine", mine);
+	fflush(mine);
+	gos_procs(6);
+	for (int i = 0; i < 20; i++)
+		expect_recorded();
+	expect_eq(gos_runtime.pcount, 6);
+	expect_eq(gos_runtime.flight->rings, 3); /* those that came later are no part of the file */
+	for (int i = 0; i < 6; i++)
+		expect_eq(gos_runtime.ps[i]->flight->mask, 8191);
+	expect_eq(fstat(fd, &s), 0);
+	expect_eq(s.st_size, 4);
+	expect_eq(pread(fd, text, sizeof text, 0), 4);
+	expect(strcmp(text, "mine") == 0);
+	return 5;
+}
+
+PLAIN_TEST(a_closed_descriptor_is_nobodys_loss)
+{
+	expect_eq(run("", "2", closes_all), 5);
+}
+
+GOS_TEST(the_file_is_not_inherited_and_cannot_be_cut)
+{
+	int fd = gos_runtime.flight->fd;
+	expect(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	errno = 0;
+	expect_eq(ftruncate(fd, 0), -1);
+	expect_eq(errno, EPERM);
+	expect_recorded();
+}
+
+GOS_TEST(new_places_have_rings_and_old_ones_keep_theirs)
+{
+	struct flight_reader *r = &reader;
+	gos_procs(2);
+	const struct gos_flight_ring *first = gos_runtime.ps[1]->flight;
+	expect(flight_open(r, getpid()));
+	flight_poll(r, NULL, NULL);
+	gos_procs(20);
+	expect_recorded();
+	gos_procs(1);
+	expect_recorded();
+	gos_procs(20);
+	expect(gos_runtime.ps[1]->flight == first);
+	flight_poll(r, NULL, NULL);
+	expect_eq(r->rings, 21);
+	expect_eq(flight_lost(r), 0);
+}
+
+static uint64_t words_in_file(void)
+{
+	expect(flight_open(&reader, getpid()));
+	flight_poll(&reader, NULL, NULL);
+	uint64_t words = flight_words(&reader);
+	flight_close(&reader);
+	return words;
+}
+
+static void die_in_child(void)
+{
+	gos_panic("on purpose");
+}
+
+static void no_panic(const struct flight_read *e, void *arg)
+{
+	(void)arg;
+	expect_ne(e->kind, GOS_FLIGHT_PANIC);
+}
+
+GOS_TEST(a_child_of_fork_does_not_write_into_it)
+{
+	expect_gt(words_in_file(), 0);
+	pid_t pid = fork();
+	expect_ge(pid, 0);
+	if (pid == 0) {
+		if (gos_runtime.flight != NULL || rt_flight_last(gos_goid(), last, 16) != 0)
+			_exit(1);
+		int null = open("/dev/null", O_WRONLY);
+		dup2(null, 2);
+		die_in_child();
+	}
+	int status;
+	expect_eq(waitpid(pid, &status, 0), pid);
+	expect(WIFEXITED(status));
+	expect_eq(WEXITSTATUS(status), 2);
+	expect(flight_open(&reader, getpid()));
+	expect_gt(flight_poll(&reader, no_panic, NULL), 0);
+}
+
+/* ---- what is lost is counted ---- */
+
+static void count(const struct flight_read *e, void *arg)
+{
+	uint64_t *next = arg;
+	expect_ge(e->number, next[e->ring]); /* none comes twice, and each in its order */
+	next[e->ring] = e->number + 1;
+	expect(strcmp(flight_word(e->kind), "?") != 0);
+}
+
+static int overflows(void)
+{
+	static uint64_t next[1 + GOS_P_MAX];
+	struct flight_reader *r = &reader;
+	uint64_t before = 0;
+	expect(flight_open(r, getpid()));
+	c = gos_chan_make(int, 0);
+	for (int round = 0; round < 50; round++) {
+		for (int i = 0; i < round * 10; i++) {
+			int x;
+			go(send_one);
+			gos_chan_recv(c, &x);
+		}
+		flight_poll(r, count, next);
+		for (uint32_t i = 0; i < r->rings; i++) {
+			expect_eq(r->ring[i].read + r->ring[i].lost, r->ring[i].next);
+			if (round == 0)
+				before += r->ring[i].next;
+		}
+	}
+	expect_gt(flight_words(r) - before, 49 * 50 / 2 * 10 * 4); /* a create, park, run, ready, exit, run each */
+	expect_gt(flight_lost(r), 0);
+	expect_lt(flight_lost(r), flight_words(r));
+	return 6;
+}
+
+PLAIN_TEST(what_is_overwritten_is_counted)
+{
+	expect_eq(run("flight=512", "1", overflows), 6);
+}
+
+/* ---- exact times ---- */
+
+static int naps(void)
+{
+	int64_t before, after;
+	uint64_t id;
+	for (int i = 0; i < 20; i++) {
+		before = rt_now();
+		id = go(nothing_much);
+		after = rt_now();
+		gos_test_until_num(1);
+		int64_t made = newest(GOS_FLIGHT_CREATE, id)->at;
+		expect_ge(made, before);
+		expect_le(made, after);
+		int64_t ran = newest(GOS_FLIGHT_RUN, id)->at, ended = newest(GOS_FLIGHT_EXIT, id)->at;
+		expect_ge(ran, made);
+		expect_ge(ended, ran);
+	}
+	return 7;
+}
+
+PLAIN_TEST(exact_times_lie_between_looks_at_the_clock)
+{
+	expect_eq(run("flight=exact", "2", naps), 7);
+}
