@@ -344,7 +344,12 @@ struct gos_runtime {
 	struct gos_watch watches[GOS_WATCH_COUNT]; /* written by debuggers; watches[i].events last when arming, first when disarming */
 };
 
+#ifdef RT_RUNTIME /* this is compiled into the runtime */
+/* Under its hidden name, or each use would have to look its address up: by the visible one a program could have one of its own. abi/runtime.c has both. */
+extern struct gos_runtime gos_runtime __asm__("gos_runtime_hidden") __attribute__((visibility("hidden")));
+#else
 extern struct gos_runtime gos_runtime;
+#endif
 
 /* The record: gp has done, just now, what *mark is about. Several at once may mix their marks; each field is still one that somebody wrote. */
 RT_INLINE void rt_mark(struct gos_mark *mark, const struct gos_g *gp, void *pc)

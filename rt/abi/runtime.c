@@ -20,7 +20,7 @@
 	{.name = name_, .text = form, .kind = GOS_ROW_FIELD, .size = sizeof(((type *)0)->field), .value = offsetof(type, field)},
 #define ROW_CONST(name_, number) {.name = "const." name_, .kind = GOS_ROW_CONST, .value = (number)},
 
-__attribute__((visibility("default"))) struct gos_runtime gos_runtime = {
+__attribute__((used)) struct gos_runtime gos_runtime = {
 	.header =
 		{
 			.magic = {'G', 'O', 'S', 'S', 'A', 'M', 'E', 'R'},
@@ -52,11 +52,13 @@ __attribute__((visibility("default"))) struct gos_runtime gos_runtime = {
 	.semas = rt_sema_roots,
 };
 
+/* What observers know it by. Protected: no program's linker makes a copy of a library's for itself, which would be the only one that such a program sees. */
+extern struct gos_runtime visible __asm__("gos_runtime") __attribute__((alias("gos_runtime_hidden"), visibility("protected"), used));
+
 /*
- * The note's descriptor is the distance to a hidden alias: with the visible name the linker of a shared library would leave
+ * The note's descriptor is the distance to the hidden name: with the visible one the linker of a shared library would leave
  * a relocation that the loader refuses.
  */
-extern struct gos_runtime gos_runtime_hidden __attribute__((alias("gos_runtime"), visibility("hidden"), used));
 
 __asm__(".pushsection .note.gos, \"a\", @note\n"
 	".balign 4\n"
