@@ -97,8 +97,13 @@ RT_INLINE void rt_chan_received(struct gos_chan *c, uint64_t receiver)
 
 RT_INLINE void rt_chan_passed(struct gos_chan *c, uint64_t sender, uint64_t receiver)
 {
-	rt_chan_sent(c, sender);
-	rt_chan_received(c, receiver);
+	if (GOS_RECORD) {
+		int64_t now = rt_load_relaxed(&gos_runtime.now);
+		rt_store_relaxed(&c->sender, sender);
+		rt_store_relaxed(&c->receiver, receiver);
+		rt_store_relaxed(&c->sent_at, now);
+		rt_store_relaxed(&c->received_at, now);
+	}
 }
 
 /* Sends *elem to the waiting receiver sg, unlocks c, makes the receiver ready. */
