@@ -2,7 +2,9 @@
 /* Goal: the rules of rt/chan.c, one by one. Method: black box; that somebody waits is seen in his G. */
 #include <string.h>
 
+#include "gos_place.h"
 #include "gos_test.h"
+#include "state.h"
 
 static gos_chan *c, *results;
 
@@ -757,3 +759,126 @@ static const struct gos_death deaths[] = {
 	{"send_without_runtime", send_without_runtime, 2, {"called before gos_run"}, .plain = true},
 };
 GOS_DEATHS(deaths)
+
+/* ---- the record ---- */
+
+static void expect_sent(const gos_chan *by, uint64_t goid, int64_t start)
+{
+	expect_eq(by->sender, goid);
+	expect(gos_at_since(by->sent_at, start));
+}
+
+static void expect_received(const gos_chan *by, uint64_t goid, int64_t start)
+{
+	expect_eq(by->receiver, goid);
+	expect(gos_at_since(by->received_at, start));
+}
+
+GOS_TEST(chan_says_nothing_of_what_did_not_happen)
+{
+	int64_t v;
+	bool open;
+	c = gos_chan_make(int64_t, 0);
+	expect(!gos_chan_try_recv(c, &v, &open));
+	v = 1;
+	expect(!gos_chan_try_send(c, &v));
+	expect_eq(c->sender + c->receiver + c->closer.goid, 0);
+	expect_eq(c->sent_at, 0);
+	expect_eq(c->received_at, 0);
+	expect_eq(c->closer.at, 0);
+	expect(c->closer.pc == NULL);
+}
+
+GOS_TEST(chan_says_who_sent_to_its_buffer_and_who_received_from_it)
+{
+	int64_t start = gos_now(), first;
+	c = gos_chan_make(int64_t, 2);
+	send_int(c, 1);
+	expect_sent(c, gos_goid(), start);
+	expect_eq(c->received_at, 0);
+	first = c->sent_at;
+	gos_sleep(100 * GOS_MS);
+	recv_int(c);
+	expect_received(c, gos_goid(), start);
+	expect_gt(c->received_at, first);
+	expect_eq(c->sent_at, first);
+	int64_t v = 2;
+	expect(gos_chan_try_send(c, &v));
+	expect_gt(c->sent_at, first);
+	gos_sleep(100 * GOS_MS);
+	int64_t second = c->received_at;
+	expect(gos_chan_try_recv(c, &v, NULL));
+	expect_gt(c->received_at, second);
+}
+
+GOS_TEST(chan_says_who_sent_to_a_waiting_receiver)
+{
+	int64_t start = gos_now();
+	c = gos_chan_make(int64_t, 0);
+	results = gos_chan_make(int64_t, 1);
+	uint64_t other = go(receiver, 1);
+	gos_test_until_waiting(other, "chan receive");
+	expect_eq(c->received_at, 0); /* it waits: it has not received */
+	send_int(c, 5);
+	expect_sent(c, gos_goid(), start);
+	expect_received(c, other, start);
+	expect_eq(recv_int(results), 1005);
+	expect_sent(results, other, start);
+}
+
+GOS_TEST(chan_says_who_received_from_a_waiting_sender)
+{
+	int64_t start = gos_now();
+	for (int capacity = 0; capacity < 2; capacity++) {
+		c = gos_chan_make(int64_t, (size_t)capacity);
+		results = gos_chan_make(int64_t, 1);
+		if (capacity > 0)
+			send_int(c, 1);
+		int64_t before = c->sent_at;
+		uint64_t other = go(sender, 2);
+		gos_test_until_waiting(other, "chan send");
+		expect_eq(c->sent_at, before); /* it waits: it has not sent */
+		recv_int(c);
+		expect_sent(c, other, start); /* into the buffer, or to this goroutine */
+		expect_received(c, gos_goid(), start);
+		recv_int(results);
+	}
+}
+
+GOS_PLACE(close_here, (void), gos_chan_close(c))
+
+static void close_and_end(void)
+{
+	close_here();
+}
+
+GOS_TEST(chan_says_who_closed_it_where_and_when)
+{
+	int64_t start = gos_now();
+	c = gos_chan_make(int64_t, 1);
+	results = gos_chan_make(int64_t, 1);
+	gos_test_until_waiting(go(closed_receiver, 3), "chan receive");
+	uint64_t closer = go(close_and_end);
+	expect_eq(recv_int(results), 3);
+	expect_eq(c->closer.goid, closer);
+	expect(close_here_has(c->closer.pc));
+	expect(gos_at_since(c->closer.at, start));
+	expect_eq(c->received_at, 0); /* the end is no value */
+	int64_t v;
+	expect(!gos_chan_recv(c, &v));
+	expect_eq(c->received_at, 0);
+}
+
+GOS_TEST(chan_record_begins_anew_with_each_channel)
+{
+	for (int i = 0; i < 10; i++) {
+		c = gos_chan_make(int64_t, 1);
+		expect_eq(c->sent_at, 0);
+		expect_eq(c->received_at, 0);
+		expect_eq(c->closer.at, 0);
+		send_int(c, 1);
+		recv_int(c);
+		close_here();
+		gos_chan_free(c);
+	}
+}

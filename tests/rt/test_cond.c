@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Goal: the rules of rt/cond.c: who is woken, in which order, and that no signal gets lost. Method: black box, but for the tickets and the workers. */
+#include "gos_place.h"
 #include "gos_test.h"
 #include "state.h"
 
@@ -495,3 +496,65 @@ static const struct gos_death deaths[] = {
 	{"never_unlocked", never_unlocked, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Mutex.Lock, mutex 0x", "held by goroutine 2]:", "gos_cond_wait", "never_unlocked"}},
 };
 GOS_DEATHS(deaths)
+
+/* ---- the record ---- */
+
+GOS_PLACE(signal_here, (void), gos_cond_signal(&c))
+GOS_PLACE(broadcast_here, (void), gos_cond_broadcast(&c))
+GOS_PLACE(wait_here, (void), gos_cond_wait(&c, &m))
+GOS_PLACE(wait_rw_here, (void), gos_cond_wait_rw(&c, &rw))
+
+GOS_TEST(cond_says_who_called_though_nobody_waited)
+{
+	int64_t start = gos_now(), first;
+	expect_eq(c.called.at, 0);
+	signal_here();
+	expect_eq(c.called.goid, gos_goid());
+	expect(signal_here_has(c.called.pc));
+	expect(gos_at_since(c.called.at, start));
+	first = c.called.at;
+	gos_sleep(100 * GOS_MS);
+	broadcast_here();
+	expect(broadcast_here_has(c.called.pc));
+	expect_gt(c.called.at, first);
+	expect_idle();
+}
+
+static void wait_and_look(gos_waitgroup *wg)
+{
+	gos_mutex_lock(&m);
+	wait_here();
+	expect_eq(m.owner, gos_goid()); /* it has it by the wait */
+	expect(wait_here_has(m.pc));
+	gos_mutex_unlock(&m);
+	gos_rwmutex_lock(&rw);
+	awake = 1;
+	wait_rw_here();
+	expect_eq(rw.owner, gos_goid());
+	expect(wait_rw_here_has(rw.writers.pc));
+	gos_rwmutex_unlock(&rw);
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(cond_says_who_called_who_waited)
+{
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 1);
+	uint64_t waiter = go(wait_and_look, &wg);
+	gos_test_until_waiting(waiter, "sync.Cond.Wait");
+	expect_eq(__atomic_load_n(&c.called.at, __ATOMIC_RELAXED), 0);
+	gos_mutex_lock(&m);
+	signal_here();
+	gos_mutex_unlock(&m);
+	expect_eq(c.called.goid, gos_goid());
+	expect(signal_here_has(c.called.pc));
+	for (bool waits = false; !waits; gos_yield()) { /* its ticket is drawn under the lock */
+		gos_rwmutex_lock(&rw);
+		waits = awake;
+		gos_rwmutex_unlock(&rw);
+	}
+	broadcast_here();
+	expect_eq(c.called.goid, gos_goid());
+	expect(broadcast_here_has(c.called.pc));
+	gos_waitgroup_wait(&wg);
+}

@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 
+#include "gos_place.h"
+#include "context.h"
 #include "gos_test.h"
 
 enum { FAR = 3600 }; /* seconds */
@@ -787,3 +789,68 @@ static const struct gos_death deaths[] = {
 	{"with_cancel_outside", with_cancel_outside, 2, {"before gos_run"}, NULL, true},
 };
 GOS_DEATHS(deaths)
+
+/* ---- the record ---- */
+
+GOS_PLACE(cancel_here, (gos_context *ctx), gos_context_cancel(ctx))
+GOS_PLACE(free_here, (gos_context *ctx), gos_context_free(ctx))
+
+static void expect_ended_by(gos_context *ctx, uint64_t goid, int64_t start)
+{
+	const gos_chan *done_chan = gos_context_done(ctx);
+	expect_eq(ctx->ended.goid, goid);
+	expect(gos_at_since(ctx->ended.at, start));
+	expect_eq(done_chan->closer.goid, goid);
+	expect(done_chan->closer.pc == ctx->ended.pc);
+	expect_eq(done_chan->closer.at, ctx->ended.at);
+}
+
+GOS_TEST(context_says_who_cancelled_it_and_all_below_where_and_when)
+{
+	int64_t start = gos_now();
+	gos_context *top = gos_context_with_cancel(gos_context_background()), *below = gos_context_with_cancel(top), *lowest = gos_context_with_timeout(below, FAR * GOS_S);
+	expect_eq(top->ended.at, 0);
+	expect_eq(gos_context_done(lowest)->closer.at, 0);
+	uint64_t other = go(cancel_here, top);
+	expect(!gos_chan_recv(gos_context_done(lowest), NULL));
+	while (gos_context_err(below) == 0)
+		gos_yield();
+	gos_context *each[] = {top, below, lowest};
+	for (int i = 0; i < 3; i++) { /* the channels of two of them are made only now, and closed in the name of who cancelled */
+		expect_ended_by(each[i], other, start);
+		expect(cancel_here_has(each[i]->ended.pc));
+	}
+	cancel_here(top); /* ended it was already */
+	expect_eq(top->ended.goid, other);
+
+	gos_context *late = gos_context_with_cancel(top);
+	expect_ended_by(late, other, start);
+	gos_context *all[] = {late, lowest, below, top};
+	for (int i = 0; i < 4; i++)
+		gos_context_free(all[i]);
+}
+
+GOS_TEST(context_says_that_its_deadline_ended_it)
+{
+	int64_t start = gos_now();
+	gos_context *timed = gos_context_with_timeout(gos_context_background(), 20 * GOS_MS), *below = gos_context_with_cancel(timed);
+	expect(!gos_chan_recv(gos_context_done(below), NULL));
+	expect(!gos_chan_recv(gos_context_done(timed), NULL));
+	gos_context *over = gos_context_with_timeout(gos_context_background(), -1);
+	gos_context *all[] = {below, timed, over};
+	for (int i = 0; i < 3; i++) {
+		expect_ended_by(all[i], 0, start);
+		expect(all[i]->ended.pc == NULL);
+		gos_context_free(all[i]);
+	}
+}
+
+GOS_TEST(context_says_who_freed_what_it_ended_by)
+{
+	int64_t start = gos_now();
+	gos_context *top = gos_context_with_cancel(gos_context_background()), *below = gos_context_with_cancel(top);
+	free_here(top);
+	expect_ended_by(below, gos_goid(), start);
+	expect(free_here_has(below->ended.pc));
+	gos_context_free(below);
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Goal: the rules of rt/once.c: once, and nobody goes on before it has been done. Method: black box, but for done and mutex. */
+#include "gos_place.h"
 #include "gos_test.h"
 
 static gos_once once;
@@ -155,4 +156,30 @@ GOS_TEST(a_function_that_panics_has_been_called)
 	calls_once_and_recovers(&once, &calls);
 	gos_once_do(&once, panics_in_once, &calls); /* does not wait, and does not call it again */
 	expect_eq(calls, 1);
+}
+
+/* ---- the record ---- */
+
+static void look(void *arg)
+{
+	(void)arg;
+	expect_eq(once.mutex.owner, gos_goid());
+}
+
+GOS_PLACE(do_here, (void (*fn)(void *), void *arg), gos_once_do(&once, fn, arg))
+
+static void look_at_place(void *arg)
+{
+	look(NULL);
+	expect(do_here_has(once.mutex.pc));
+	expect(gos_at_since(once.mutex.since, *(int64_t *)arg));
+	calls++;
+}
+
+GOS_TEST(once_says_who_does_it_where_and_since_when)
+{
+	int64_t start = gos_now();
+	do_here(look_at_place, &start);
+	expect_eq(calls, 1);
+	expect_done();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Goal: the rules of rt/rwmutex.c: who excludes whom, that writers are not starved, and whose it is. Method: black box, but for readers and leaving. */
+#include "gos_place.h"
 #include "gos_test.h"
 
 static gos_rwmutex rw;
@@ -419,3 +420,98 @@ static const struct gos_death deaths[] = {
 	  "goroutine 3 [sync.RWMutex.Lock, rwmutex 0x", "held by 1 reader"}, .never = "sync.Mutex.Lock"},
 };
 GOS_DEATHS(deaths)
+
+/* ---- the record ---- */
+
+GOS_PLACE(write_here, (void), gos_rwmutex_lock(&rw))
+GOS_PLACE(try_write_here, (void), expect(gos_rwmutex_try_lock(&rw)))
+GOS_PLACE(read_here, (void), gos_rwmutex_rlock(&rw))
+GOS_PLACE(try_read_here, (void), expect(gos_rwmutex_try_rlock(&rw)))
+
+GOS_TEST(rwmutex_says_who_writes_where_and_since_when)
+{
+	int64_t start = gos_now();
+	write_here();
+	expect_eq(rw.owner, gos_goid());
+	expect_eq(rw.writers.owner, gos_goid());
+	expect(write_here_has(rw.writers.pc));
+	expect(gos_at_since(rw.writers.since, start));
+	expect_eq(rw.reader.at, 0);
+	gos_rwmutex_unlock(&rw);
+	expect_unlocked();
+	try_write_here();
+	expect_eq(rw.owner, gos_goid());
+	expect(try_write_here_has(rw.writers.pc));
+	gos_rwmutex_unlock(&rw);
+	expect_unlocked();
+}
+
+GOS_TEST(rwmutex_says_who_read_last)
+{
+	int64_t start = gos_now(), first;
+	read_here();
+	expect_eq(rw.reader.goid, gos_goid());
+	expect(read_here_has(rw.reader.pc));
+	expect(gos_at_since(rw.reader.at, start));
+	first = rw.reader.at;
+	gos_sleep(100 * GOS_MS);
+	try_read_here();
+	expect_eq(rw.reader.goid, gos_goid());
+	expect(try_read_here_has(rw.reader.pc));
+	expect_gt(rw.reader.at, first);
+	expect(!gos_rwmutex_try_lock(&rw));
+	expect_eq(rw.owner, 0);
+	expect(try_read_here_has(rw.reader.pc));
+	gos_rwmutex_runlock(&rw);
+	gos_rwmutex_runlock(&rw);
+	expect_unlocked();
+}
+
+static int64_t left_at;
+static int over;
+
+static void write_after_readers(void)
+{
+	write_here();
+	expect_eq(rw.owner, gos_goid());
+	expect(write_here_has(rw.writers.pc));
+	expect(gos_at_since(rw.writers.since, left_at)); /* since it has it */
+	gos_rwmutex_unlock(&rw);
+	__atomic_store_n(&over, 1, __ATOMIC_RELEASE);
+}
+
+GOS_TEST(rwmutex_says_who_waits_for_readers_and_then_who_writes)
+{
+	read_here();
+	uint64_t writer = go(write_after_readers);
+	gos_test_until_waiting(writer, "sync.RWMutex.Lock");
+	expect_eq(now(owner), 0);
+	expect_eq(now(writers.owner), writer);
+	expect(write_here_has(now(writers.pc)));
+	gos_sleep(3 * GOS_S);
+	left_at = gos_now();
+	gos_rwmutex_runlock(&rw);
+	gos_test_until(&over);
+}
+
+static void read_after_writer(void)
+{
+	read_here();
+	expect_eq(rw.reader.goid, gos_goid());
+	expect(read_here_has(rw.reader.pc));
+	expect(gos_at_since(rw.reader.at, left_at));
+	gos_rwmutex_runlock(&rw);
+	__atomic_store_n(&over, 1, __ATOMIC_RELEASE);
+}
+
+GOS_TEST(rwmutex_says_nothing_of_a_reader_that_waits)
+{
+	write_here();
+	uint64_t reader = go(read_after_writer);
+	gos_test_until_waiting(reader, "sync.RWMutex.RLock");
+	expect_eq(now(reader.at), 0);
+	gos_sleep(3 * GOS_S);
+	left_at = gos_now();
+	gos_rwmutex_unlock(&rw);
+	gos_test_until(&over);
+}

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gos_place.h"
 #include "gos_test.h"
+#include "state.h"
 
 static gos_chan *done;
 
@@ -992,3 +994,81 @@ static const struct gos_death deaths[] = {
 	{"too_many", too_many, 2, {"panic: gos_select: 70000 cases"}},
 };
 GOS_DEATHS(deaths)
+
+/* ---- the record ---- */
+
+GOS_TEST(select_says_in_the_channel_who_sent_and_who_received)
+{
+	gos_chan *a = gos_chan_make(int64_t, 1), *b = gos_chan_make(int64_t, 0);
+	int64_t v = 7, start = gos_now();
+
+	struct gos_case sends[] = {GOS_SEND(a, &v), GOS_RECV(b, NULL)};
+	expect_eq(gos_select(sends, 2), 0); /* into the buffer */
+	expect_eq(a->sender, gos_goid());
+	expect(gos_at_since(a->sent_at, start));
+	expect_eq(a->received_at, 0);
+	expect_eq(b->received_at, 0);
+	struct gos_case receives[] = {GOS_RECV(a, &v), GOS_RECV(b, &v)};
+	expect_eq(gos_select(receives, 2), 0); /* from it */
+	expect_eq(a->receiver, gos_goid());
+	expect(gos_at_since(a->received_at, start));
+	expect_eq(gos_select_try(receives, 2), -1);
+	expect_eq(b->received_at, 0);
+}
+
+GOS_TEST(select_says_so_of_who_waited)
+{
+	gos_chan *a = gos_chan_make(int64_t, 0), *full = gos_chan_make(int64_t, 1);
+	int64_t v = 7, start = gos_now();
+	done = gos_chan_make(int64_t, 1);
+
+	uint64_t receiver = go(recv_from, a);
+	gos_test_until_waiting(receiver, "chan receive");
+	struct gos_case send[] = {GOS_SEND(a, &v)};
+	expect_eq(gos_select(send, 1), 0);
+	expect_eq(a->sender, gos_goid());
+	expect_eq(a->receiver, receiver);
+	expect(gos_at_since(a->received_at, start));
+	recv_int(done);
+
+	gos_chan *empty[] = {a, full};
+	send_to(full, 1);
+	for (int i = 0; i < 2; i++) { /* straight, and through the full buffer */
+		gos_chan *c = empty[i];
+		uint64_t sender = go(send_to, c, 2);
+		gos_test_until_waiting(sender, "chan send");
+		struct gos_case receive[] = {GOS_RECV(c, &v)};
+		expect_eq(gos_select(receive, 1), 0);
+		expect_eq(c->receiver, gos_goid());
+		expect_eq(c->sender, sender);
+		expect(gos_at_since(c->sent_at, start));
+	}
+}
+
+static void select_on(gos_chan *in, gos_chan *out)
+{
+	int64_t v = 3;
+	struct gos_case cases[] = {GOS_RECV(in, &v), GOS_SEND(out, &v)};
+	gos_chan_send(done, &(int64_t){gos_select(cases, 2)});
+}
+
+GOS_TEST(select_that_waited_is_named_by_who_woke_it)
+{
+	gos_chan *in = gos_chan_make(int64_t, 0), *out = gos_chan_make(int64_t, 0);
+	int64_t start = gos_now();
+	done = gos_chan_make(int64_t, 1);
+	for (int i = 0; i < 2; i++) {
+		uint64_t selecting = go(select_on, in, out);
+		gos_test_until_waiting(selecting, "select");
+		if (i == 0)
+			send_to(in, 1);
+		else
+			recv_int(out);
+		gos_chan *c = i == 0 ? in : out;
+		expect_eq(c->sender, i == 0 ? gos_goid() : selecting);
+		expect_eq(c->receiver, i == 0 ? selecting : gos_goid());
+		expect(gos_at_since(c->sent_at, start) && gos_at_since(c->received_at, start));
+		expect_eq(recv_int(done), i);
+	}
+	expect_eq(in->sender, gos_goid());
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Goal: the rules of rt/sema.c. Method: black box, and rt_sema_* directly for many addresses in one root of the table. */
+#include "gos_place.h"
 #include "gos_test.h"
 #include "sema.h"
 
@@ -220,3 +221,81 @@ static const struct gos_death deaths[] = {
 	{"never_released", never_released, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [semacquire, sema 0x"}},
 };
 GOS_DEATHS(deaths)
+
+/* ---- the record ---- */
+
+static gos_sema kept;
+
+GOS_PLACE(acquire_here, (void), gos_sema_acquire(&kept))
+GOS_PLACE(try_here, (void), gos_sema_try_acquire(&kept))
+GOS_PLACE(release_here, (void), gos_sema_release(&kept))
+
+GOS_TEST(sema_says_who_took_and_who_gave_where_and_when)
+{
+	int64_t start = gos_now(), first;
+	try_here(); /* in vain */
+	expect_eq(kept.acquired.at, 0);
+	release_here();
+	expect_eq(kept.released.goid, gos_goid());
+	expect(release_here_has(kept.released.pc));
+	expect(gos_at_since(kept.released.at, start));
+	expect_eq(kept.acquired.at, 0);
+	acquire_here();
+	expect_eq(kept.acquired.goid, gos_goid());
+	expect(acquire_here_has(kept.acquired.pc));
+	expect(gos_at_since(kept.acquired.at, start));
+	first = kept.acquired.at;
+	gos_sleep(100 * GOS_MS);
+	release_here();
+	expect_gt(kept.released.at, first);
+	expect_eq(kept.acquired.at, first);
+	try_here();
+	expect(try_here_has(kept.acquired.pc));
+	expect_gt(kept.acquired.at, first);
+	expect_eq(kept.units, 0);
+}
+
+static void take_and_look(gos_waitgroup *wg)
+{
+	acquire_here();
+	expect_eq(kept.acquired.goid, gos_goid());
+	expect(acquire_here_has(kept.acquired.pc));
+	gos_waitgroup_done(wg);
+}
+
+GOS_TEST(sema_says_who_took_it_after_waiting)
+{
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, 1);
+	uint64_t taker = go(take_and_look, &wg);
+	gos_test_until_waiting(taker, "semacquire");
+	expect_eq(__atomic_load_n(&kept.acquired.at, __ATOMIC_RELAXED), 0);
+	release_here();
+	gos_waitgroup_wait(&wg);
+	expect_eq(kept.acquired.goid, taker);
+	expect_eq(kept.released.goid, gos_goid());
+}
+
+/* The mark of a release must not be written to memory that who acquired has given back. */
+static void release_and_end(gos_sema *sema)
+{
+	gos_sema_release(sema);
+}
+
+GOS_TEST(sema_may_go_as_soon_as_it_is_acquired)
+{
+	for (int i = 0; i < 20000; i++) {
+		gos_sema *sema = calloc(1, sizeof *sema);
+		go(release_and_end, sema);
+		if (i % 2)
+			gos_sema_acquire(sema);
+		else
+			while (!gos_sema_try_acquire(sema))
+				gos_yield();
+		memset(sema, 0xa5, sizeof *sema);
+		uint64_t goid = sema->released.goid;
+		gos_yield();
+		expect(sema->released.goid == goid && sema->released.at == (int64_t)goid);
+		free(sema);
+	}
+}

@@ -3,7 +3,9 @@
  * Goal: the rules of rt/timer.c, timers and tickers: never early, each setting fires once or is stopped, nothing stale is received. Method: black box; races are judged by an account
  * in which every setting must turn up exactly once, as fired or as taken back. Lateness has no bound but the watchdog's.
  */
+#include "gos_place.h"
 #include "gos_test.h"
+#include "state.h"
 
 enum { FAR = 3600 }; /* seconds */
 
@@ -864,3 +866,23 @@ static const struct gos_death deaths[] = {
 	{"start_outside", start_outside, 2, {"before gos_run"}, NULL, true},
 };
 GOS_DEATHS(deaths)
+
+/* ---- the record ---- */
+
+GOS_TEST(timer_sends_in_the_name_of_the_runtime)
+{
+	for (int waits = 0; waits < 2; waits++) {
+		int64_t start = gos_now(), v;
+		gos_timer *t = gos_timer_start(20 * GOS_MS, NULL, NULL);
+		gos_chan *c = gos_timer_chan(t);
+		if (!waits)
+			while (gos_chan_len(c) == 0)
+				gos_sleep(GOS_MS);
+		expect(gos_chan_recv(c, &v));
+		expect_eq(c->sender, 0);
+		expect(gos_at_since(c->sent_at, start));
+		expect_eq(c->receiver, gos_goid());
+		expect(gos_at_since(c->received_at, start));
+		gos_timer_free(t);
+	}
+}

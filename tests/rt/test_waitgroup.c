@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Goal: the rules of rt/waitgroup.c. Method: black box, but for two of the deaths. */
+#include "gos_place.h"
 #include "gos_test.h"
 #include "sema.h"
 
@@ -220,3 +221,32 @@ static const struct gos_death deaths[] = {
 	{"nobody_does", nobody_does, 2, {"fatal error: all goroutines are asleep - deadlock!", "goroutine 1 [sync.WaitGroup.Wait, waitgroup 0x"}},
 };
 GOS_DEATHS(deaths)
+
+/* ---- the record ---- */
+
+static gos_waitgroup group;
+
+GOS_PLACE(add_here, (int n), gos_waitgroup_add(&group, n))
+GOS_PLACE(done_here, (void), gos_waitgroup_done(&group))
+GOS_PLACE(wait_here, (void), gos_waitgroup_wait(&group))
+
+GOS_TEST(waitgroup_says_who_changed_it_where_and_when)
+{
+	int64_t start = gos_now(), first;
+	expect_eq(group.last.at, 0);
+	add_here(2);
+	expect_eq(group.last.goid, gos_goid());
+	expect(add_here_has(group.last.pc));
+	expect(gos_at_since(group.last.at, start));
+	first = group.last.at;
+	gos_sleep(100 * GOS_MS);
+	done_here();
+	expect_eq(group.last.goid, gos_goid());
+	expect(done_here_has(group.last.pc));
+	expect_gt(group.last.at, first);
+
+	uint64_t other = go(done_here);
+	wait_here();
+	expect_eq(group.last.goid, other);
+	expect(done_here_has(group.last.pc));
+}
