@@ -27,7 +27,8 @@
 #define WAKE_BACKOFF_MIN 1000000 /* ns */
 #define WAKE_BACKOFF_MAX 8000000
 #define SEED_POLLS 4         /* with a seed: one choice in so many looks at the netpoller */
-#define SEED_PATIENCE 1000000 /* ns of the kernel's time that a descriptor has before the clock is moved */
+#define SEED_PATIENCE_MIN 1000000 /* ns of the kernel's time that a descriptor has before the clock is moved */
+#define SEED_PATIENCE_MAX 250000000
 #define SEED_LATE 100000      /* ns that a timer is late at most when nobody can run */
 #define TIMER_GRAIN 50000 /* ns: what the kernel lets any sleep be late by; see wait_in_netpoller */
 
@@ -333,6 +334,14 @@ static _Noreturn void rest_for_ever(struct gos_m *mp)
 	}
 }
 
+/* With a seed, how long a descriptor may be silent before the clock is moved on by ns: more where that would be the end of a longer patience. */
+static int64_t kernels_share(int64_t ns)
+{
+	int64_t share = ns / 32;
+	share = share < SEED_PATIENCE_MIN ? SEED_PATIENCE_MIN : share > SEED_PATIENCE_MAX ? SEED_PATIENCE_MAX : share;
+	return ns < 0 ? 0 : ns < share ? ns : share;
+}
+
 /*
  * Step 1 with a seed, in place of all that depends on what other workers or the kernel's clock do: who runs next, when a timer that is due is seen and when
  * descriptors are looked at is drawn. When nobody can run, the clock is moved to the first timer; but who waits for a descriptor gets a little
@@ -357,14 +366,21 @@ static struct gos_g *draw(struct gos_m *mp)
 		bool due = first <= RT_SEED_HORIZON;
 		now = rt_load_relaxed(&rt_seed.now);
 		if (rt_netpoll_waiters() != 0) {
-			int64_t wait = first <= now ? 0 : first - now < SEED_PATIENCE ? first - now : SEED_PATIENCE;
-			struct gos_g *list = rt_netpoll(due ? wait : 0);
+			struct gos_g *list = rt_netpoll(due ? kernels_share(first - now) : 0);
 			rt_inject(mp, list, false);
 			if (list != NULL)
 				continue;
 		}
 		if (!due)
 			return NULL;
+		if (first > now && rt_load_relaxed(&rt_seed.away) != 0) {
+			/* Somebody is in a call for which the kernel's time counts, and would find that hours have passed: for as long the two are one. */
+			int64_t began = rt_real_now(), wait = first - now < SEED_PATIENCE_MIN ? first - now : SEED_PATIENCE_MIN;
+			nanosleep(&(struct timespec){.tv_nsec = wait}, NULL);
+			wait = rt_real_now() - began;
+			rt_store_relaxed(&gos_runtime.now, rt_seed_pass(wait < first - now ? wait : first - now));
+			continue;
+		}
 		if (first > now) {
 			/* Workers come late, too: what is due a little later than the first may have come due by then. */
 			int64_t late = rt_seed_once_in(4) ? rt_seed_below(SEED_LATE) : 0;

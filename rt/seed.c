@@ -55,7 +55,7 @@ void rt_seed_chosen(void)
 
 int64_t rt_seed_delay(void)
 {
-	if (rt_seed.stalls == 0 || !rt_seed_once_in(rt_seed.stalls))
+	if (rt_seed.stalls == 0 || rt_load_relaxed(&rt_seed.away) != 0 || !rt_seed_once_in(rt_seed.stalls))
 		return RT_SEED_STEP;
 	return STALL_MIN << rt_seed_below(STALL_DOUBLINGS + 1);
 }

@@ -25,6 +25,7 @@ struct rt_seed {
 	uint64_t favour;   /* who is favoured at present: mixed with a goid. Owner: who has the P */
 	uint32_t give_way; /* at one scheduling point in so many a goroutine lets others run */
 	uint32_t rivals;   /* so many candidates are drawn for the next turn, and the most favoured has it */
+	uint32_t away;     /* goroutines that block their threads and whose P was taken after all. Sync: atomic */
 	uint32_t stalls;   /* at one choice in so many the machine stands still for a while; 0: never */
 };
 extern struct rt_seed rt_seed;

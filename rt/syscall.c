@@ -46,9 +46,18 @@ bool rt_syscall_retake(struct gos_p *pp)
 {
 	if (!rt_cas(&pp->status, (uint32_t)GOS_P_SYSCALL, (uint32_t)GOS_P_IDLE))
 		return false;
+	if (rt_seeded())
+		rt_add_fetch(&rt_seed.away, 1u); /* before anybody has the P */
 	rt_count(&pp->handoffs);
 	rt_p_handoff(pp);
 	return true;
+}
+
+/* From a call that had cost its M the P, with a seed. */
+static void is_back(void)
+{
+	if (rt_seeded())
+		rt_add_fetch(&rt_seed.away, (uint32_t)-1);
 }
 
 /* On g0, without a P: gp stands in line and its M has nothing to run. */
@@ -57,6 +66,7 @@ static void exit_commit(struct gos_g *gp, void *arg)
 	(void)arg;
 	gp->link = NULL;
 	rt_globq_put_list(gp, gp, 1);
+	is_back();
 	rt_fence(); /* pairs with a worker's last look before it sleeps: protocol "find", step 5 */
 	if (rt_load_relaxed(&rt_sched.idle_p_count) != 0)
 		rt_wake();
@@ -79,6 +89,7 @@ RT_NOINLINE bool rt_exitsyscall(void)
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNING);
 		rt_flight(pp, GOS_FLIGHT_CALL_END, gp->goid);
 	} else if (rt_load_relaxed(&rt_sched.idle_p_count) != 0 && rt_p_acquire_idle(mp)) {
+		is_back();
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNING);
 		rt_flight(mp->p, GOS_FLIGHT_CALL_END, gp->goid);
 	} else {

@@ -96,7 +96,8 @@ static bool retake_late(int64_t now)
 	}
 	bool wanted = rt_runq_stealable(pp, true) || rt_load_relaxed(&rt_sched.globq_size) != 0 || rt_netpoll_waiters() != 0 ||
 	              rt_timers_first(pp) <= RT_SEED_HORIZON;
-	if (wanted && now - seen[0].call_since >= SEEDED_CALL_PATIENCE_NS && rt_syscall_retake(pp) && !said) {
+	int64_t patience = said ? CALL_PATIENCE_NS : SEEDED_CALL_PATIENCE_NS; /* what is lost is lost */
+	if (wanted && now - seen[0].call_since >= patience && rt_syscall_retake(pp) && !said) {
 		said = true;
 		fprintf(stderr, "gossamer: seed=%lld: a goroutine has blocked its thread for long; others go on, and what follows is not for the seed alone to decide\n",
 		        (long long)rt_seed.number);

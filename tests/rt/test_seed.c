@@ -478,6 +478,32 @@ static void block_until_another_writes(void)
 	printf("read %c\n", byte);
 }
 
+static void write_after_a_sleep(void)
+{
+	int64_t began = gos_now(), real = real_now();
+	gos_sleep(100 * GOS_MS);
+	expect_ge(gos_now() - began, 100 * GOS_MS);
+	expect_ge(real_now() - real, 90 * GOS_MS); /* the choices take theirs too */
+	expect_eq(write(ends[1], "z", 1), 1);
+}
+
+/* Who waits for something real must not find that hours have passed; afterwards they may. */
+static void time_is_real_while_one_blocks(void)
+{
+	char byte;
+	expect_eq(pipe(ends), 0);
+	for (int i = 0; i < 3; i++) {
+		go(write_after_a_sleep);
+		gos_blocking_begin();
+		expect_eq(read(ends[0], &byte, 1), 1);
+		gos_blocking_end();
+	}
+	int64_t real = real_now();
+	gos_sleep(3600 * GOS_S);
+	expect_lt(real_now() - real, 3600 * GOS_S);
+	printf("read %c\n", byte);
+}
+
 static void *write_later(void *arg)
 {
 	usleep(100000);
@@ -556,6 +582,7 @@ static const struct gos_death deaths[] = {
 	 23,
 	 {"gossamer: seed=3: a goroutine has blocked its thread for long; ", "read x\n"},
 	 "GOSDEBUG=seed=3"},
+	{"time_while_blocked", time_is_real_while_one_blocks, 23, {"read z\n"}, "GOSDEBUG=seed=3"},
 	{"thread", read_what_a_thread_writes, 23, {"read y\n"}, "GOSDEBUG=seed=3"},
 	{"procs", ask_for_procs, 23, {"gossamer: gos_procs(4): with a seed in GOSDEBUG there is one P\n", "procs 1\n"}, "GOSDEBUG=seed=3", .never = "gos_procs(8)"},
 	{"asleep", fall_asleep, 2, {"gossamer: seed=77\nfatal error: all goroutines are asleep - deadlock!\n"}, "GOSDEBUG=seed=77"},
