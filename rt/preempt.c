@@ -43,7 +43,7 @@ static struct gos_m *ask_dice(struct gos_m *mp, void *pc)
 	if (!rt_seed_once_in(rt_seed.give_way) || here >= mp->curg->stack_hi || here < mp->curg->stack_lo)
 		return mp;
 	rt_count(&mp->p->preempts);
-	return rt_yield_to(mp, NULL, pc);
+	return rt_give_way(mp, NULL, GOS_FLIGHT_PREEMPT, rt_yield_commit, pc);
 }
 
 /* The current goroutine of mp has had its time. Returns the M that it is then on. */
