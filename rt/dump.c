@@ -291,6 +291,17 @@ static void put_creation(struct printer *p, const struct gos_g *gp)
 	put_place(p, symbol);
 }
 
+/* Those of the bits that are set. */
+static void put_words(struct printer *p, unsigned bits, const struct rt_flag_word *word)
+{
+	for (; word->word != NULL; word++) {
+		if (bits & word->bit) {
+			rt_put(&p->out, ", ");
+			rt_put(&p->out, word->word);
+		}
+	}
+}
+
 static void put_header(struct printer *p, const struct gos_g *gp, const char *word, size_t frames)
 {
 	rt_put(&p->out, "goroutine ");
@@ -305,12 +316,8 @@ static void put_header(struct printer *p, const struct gos_g *gp, const char *wo
 			rt_put(&p->out, " minutes");
 		}
 	}
-	for (const struct rt_flag_word *flag = rt_flag_words; flag->word != NULL; flag++) {
-		if (gp->flags & flag->bit) {
-			rt_put(&p->out, ", ");
-			rt_put(&p->out, flag->word);
-		}
-	}
+	put_words(p, gp->flags, rt_flag_words);
+	put_words(p, gp->hold & rt_load_relaxed(&gos_runtime.hold_mask), rt_hold_words);
 	if (gp->name[0] != 0) {
 		rt_put(&p->out, ", \"");
 		rt_put_inert(&p->out, gp->name, sizeof gp->name);

@@ -33,8 +33,9 @@ static void bury(struct gos_g *gp, void *arg)
 	struct gos_p *pp = ((struct gos_m *)arg)->p;
 
 	rt_sanitizer_death(gp);
-	if (rt_unlikely(gp->flags != 0)) {
-		if (gp->flags & RT_G_LABELLED) {
+	uint8_t flags = gp->flags;
+	if (rt_unlikely(flags != 0)) {
+		if (flags & RT_G_LABELLED) {
 			struct gos_labels *labels = gp->labels;
 			rt_store_relaxed(&gp->labels, (struct gos_labels *)NULL); /* first, so that nobody takes for gp's what it is used for next */
 			rt_labels_put(labels);
@@ -42,7 +43,7 @@ static void bury(struct gos_g *gp, void *arg)
 		gp->flags = 0;
 		gp->name[0] = '\0';
 	}
-	if (rt_unlikely(gp->stack_class != 0)) {
+	if (rt_unlikely(flags & RT_G_SIZED)) {
 		rt_stack_free(gp);
 		rt_lock(&rt_sched.lock, RT_RANK_SCHED);
 		gp->link = rt_sched.gfree_bare;

@@ -258,7 +258,7 @@ void rt_check_dead(void)
 {
 	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
 	uint32_t out = rt_sched.idle_m_count + (uint32_t)rt_sched.locked_asleep + rt_sched.unborn_m_count;
-	bool dead = out == gos_runtime.mcount && rt_sched.globq_size == 0 && gos_runtime.state == 1 &&
+	bool dead = out == gos_runtime.mcount && rt_sched.globq_size == 0 && gos_runtime.held == 0 && rt_sched.in_hand == 0 && gos_runtime.state == 1 &&
 	            rt_load_seq_cst(&rt_sched.polling) == 0 && rt_netpoll_waiters() == 0 && rt_timers_first_of_all() == INT64_MAX;
 	rt_unlock(&rt_sched.lock);
 	if (dead)

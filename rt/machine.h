@@ -27,6 +27,7 @@ struct rt_sched {
 	uint32_t unborn_m_count;    /* Lock: lock; read without it */
 	int64_t start_not_before;   /* no thread is tried until then, while start_error is set: coarse time. Lock: lock */
 	int64_t start_backoff;      /* ns. Lock: lock */
+	uint32_t in_hand;           /* 1: sysmon has taken a sleeper off its heap, and not yet made it ready. Lock: lock */
 	int32_t locked_asleep;      /* Ms that wait for the goroutine locked to them. Lock: lock */
 	uint32_t max_ms;            /* how many Ms may exist; 0: RT_M_DEFAULT. Lock: lock */
 	struct gos_g *globq_head, *globq_tail; /* runnable Gs of nobody in particular. Lock: lock */
@@ -50,7 +51,7 @@ struct rt_sched {
 	struct rt_note sysmon_note;
 };
 
-/* How long sysmon sleeps: not over a millisecond; some; until it is woken. */
+/* How long sysmon sleeps: not over a millisecond; some; a second, unless it is woken. */
 enum rt_sysmon_away { RT_SYSMON_NEAR, RT_SYSMON_SLOW, RT_SYSMON_GONE };
 #define RT_M_DEFAULT 10000 /* threads, as in Go */
 extern struct rt_sched rt_sched;
@@ -75,6 +76,8 @@ void rt_p_drain(struct gos_p *pp);
 
 /* A list of n Gs, linked by ->link, to the end of the global queue. Any M. */
 void rt_globq_put_list(struct gos_g *first, struct gos_g *last, uint32_t n);
+/* The same. Lock: sched.lock, held. */
+void rt_globq_put_list_locked(struct gos_g *first, struct gos_g *last, uint32_t n);
 /* One goroutine, and a fair share of the others into pp's queues; NULL when empty. Owner of pp only. */
 struct gos_g *rt_globq_get(struct gos_p *pp);
 
@@ -113,7 +116,7 @@ RT_INLINE void rt_wake_hint(void)
 	rt_wake();
 }
 
-/* Tells sysmon, if it sleeps until it is woken, that Ps run again. After a P was taken off the idle list. Any thread. */
+/* Tells sysmon, if it sleeps for long, that Ps run again. After a P was taken off the idle list. Any thread. */
 RT_INLINE void rt_sysmon_look(void)
 {
 	if (rt_unlikely(rt_load_relaxed(&rt_sched.sysmon_away) == RT_SYSMON_GONE))

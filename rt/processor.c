@@ -140,15 +140,20 @@ uint32_t rt_procs_set(uint32_t n)
 
 /* ---- the global queue ---- */
 
-void rt_globq_put_list(struct gos_g *first, struct gos_g *last, uint32_t n)
+void rt_globq_put_list_locked(struct gos_g *first, struct gos_g *last, uint32_t n)
 {
-	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
 	if (rt_sched.globq_tail != NULL)
 		rt_sched.globq_tail->link = first;
 	else
 		rt_sched.globq_head = first;
 	rt_sched.globq_tail = last;
 	rt_store_relaxed(&rt_sched.globq_size, rt_sched.globq_size + n);
+}
+
+void rt_globq_put_list(struct gos_g *first, struct gos_g *last, uint32_t n)
+{
+	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
+	rt_globq_put_list_locked(first, last, n);
 	rt_unlock(&rt_sched.lock);
 }
 

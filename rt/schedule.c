@@ -485,7 +485,10 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 static void switch_from_g0(struct gos_m *mp, struct gos_g *gp)
 {
 	rt_flight_tick(mp->p, rt_load_relaxed(&gos_runtime.now));
-	gp = rt_become(mp, &mp->g0, gp, RT_FLIGHT_NOTHING, 0);
+	/* Not rt_become: it might find gp held back by now. */
+	mp->prev = &mp->g0;
+	rt_flight_switch(mp->p, RT_FLIGHT_NOTHING, 0, gp);
+	rt_execute(mp, mp->p, gp);
 	rt_sanitizer_leave(&mp->g0, gp);
 	mp = rt_switch_inline(&mp->g0.sched, &gp->sched, mp);
 	rt_sanitizer_arrive(&mp->g0);
@@ -505,6 +508,10 @@ void rt_schedule_loop(struct gos_m *mp)
 				rt_m_stop(mp);
 			if (gp == NULL)
 				gp = find_runnable(mp);
+			if (rt_unlikely(rt_g_held(gp))) {
+				rt_hold_put(gp);
+				continue;
+			}
 			if (rt_unlikely(gp->flags & RT_G_LOCKED)) {
 				rt_m_hand_to_locked(mp, gp);
 				continue;

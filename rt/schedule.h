@@ -14,6 +14,7 @@
 #include "../asm/switch.h"
 #include "exception.h"
 #include "gstatus.h"
+#include "hold.h"
 #include "machine.h"
 #include "runq.h"
 #include "sanitizer.h"
@@ -105,7 +106,7 @@ RT_INLINE void rt_execute(struct gos_m *mp, struct gos_p *pp, struct gos_g *gp)
 	rt_fence_release(); /* before anything is written to the stack */
 }
 
-/* Makes mp, which is about to leave `from`, the M of `next`, or of g0 when that is NULL or locked to another M. Returns whose stack to switch to.
+/* Makes mp, which is about to leave `from`, the M of `next`, or of g0 when that is NULL, held back, or locked to another M. Returns whose stack to switch to.
  * What the recorder has to say of leaving `from` is the word `left` of this kind, which may be RT_FLIGHT_NOTHING. */
 RT_INLINE struct gos_g *rt_become(struct gos_m *mp, struct gos_g *from, struct gos_g *next, uint32_t kind, uint64_t left)
 {
@@ -113,7 +114,7 @@ RT_INLINE struct gos_g *rt_become(struct gos_m *mp, struct gos_g *from, struct g
 	mp->prev = from;
 	rt_store_relaxed(&from->m, (struct gos_m *)NULL);
 	if (rt_likely(next != NULL)) {
-		if (rt_likely(!(next->flags & RT_G_LOCKED) || next->locked_m == mp)) {
+		if (rt_likely(rt_g_goes_anywhere(next) || (next->locked_m == mp && !rt_g_held(next)))) {
 			rt_flight_switch(pp, kind, left, next);
 			rt_execute(mp, pp, next);
 			return next;

@@ -146,6 +146,7 @@ RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *r
 	gp->sched.sp = (uint64_t)frame;
 
 	gp->dbgmask = 0;
+	rt_store_relaxed(&gp->hold, (uint8_t)RT_HOLD_OTHER);
 	rt_store_relaxed(&gp->reason, (uint8_t)GOS_REASON_NONE);
 	gp->wait_pc = NULL;
 	gp->wait_obj = NULL;

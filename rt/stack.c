@@ -123,7 +123,9 @@ static void set_stack(struct gos_g *gp, char *low, size_t size, uint32_t size_cl
 {
 	gp->stack_lo = (uint64_t)low;
 	gp->stack_hi = (uint64_t)low + size - colour % COLOURS * RT_CACHE_LINE;
-	gp->stack_class = (uint8_t)size_class;
+	gp->stack_class = size_class;
+	if (size_class != 0)
+		gp->flags |= RT_G_SIZED; /* bury finds out without looking for the class */
 	gp->sched.sp = gp->stack_hi - 8;
 }
 

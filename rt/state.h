@@ -50,6 +50,10 @@ enum gos_event {
 #define GOS_EVENT(symbol, bit, word) GOS_EVENT_##symbol = 1 << bit,
 #include "abi/states.def"
 };
+enum rt_hold {
+#define GOS_HOLD(symbol, bits, word) RT_HOLD_##symbol = bits,
+#include "abi/states.def"
+};
 
 enum gos_flight_kind {
 #define GOS_FLIGHT(symbol, number, word, payload) GOS_FLIGHT_##symbol = number,
@@ -102,6 +106,7 @@ enum rt_g_flag {
 	RT_G_LOCKED = 2, /* runs on locked_m only, which runs nothing else */
 	RT_G_DEFERS = 4, /* has deferred calls or panics: likewise. defer.h */
 	RT_G_LABELLED = 8, /* labels is not NULL */
+	RT_G_SIZED = 16,  /* its stack is not of the default class, and goes at the end of this life */
 };
 
 struct gos_g {
@@ -111,8 +116,8 @@ struct gos_g {
 	uint32_t status;   /* enum gos_state */
 	uint8_t dbgmask;   /* enum gos_event bits that a debugger asked for on this G. Written by debuggers and rt_go */
 	uint8_t reason;    /* enum gos_reason; meaningful while WAITING. Sync: atomic, for who looks on */
-	uint8_t stack_class; /* stack.h: which free list the stack goes to */
-	uint8_t flags;       /* enum rt_g_flag: what a switch and the end of a life must know, so that the other lines of the G stay cold */
+	uint8_t flags;     /* enum rt_g_flag: what a switch and the end of a life must know, so that the other lines of the G stay cold. With `hold` one aligned pair */
+	uint8_t hold;      /* enum rt_hold. Written by debuggers, and by rt_go at birth; hold.h. Sync: atomic */
 	uint64_t goid;         /* Sync: atomic, for who looks on */
 	struct gos_m *m;       /* the M that runs it; NULL else */
 	struct gos_g *link;    /* next in the one list that it is on */
@@ -130,6 +135,7 @@ struct gos_g {
 	uint64_t last_made;  /* goid of the goroutine it made last */
 	uint32_t select_done;  /* 1 once a waker has won this select */
 	uint32_t locks;        /* gos_lock_thread calls that were not undone */
+	uint32_t stack_class;  /* stack.h: which free list the stack goes to */
 	struct gos_m *locked_m; /* the M that it is locked to, while RT_G_LOCKED */
 	char name[GOS_NAME_SIZE];
 	struct gos_labels *labels; /* label.h. Sync: atomic, written by the goroutine and by who makes or buries it */
@@ -319,6 +325,7 @@ enum {
 #define GOS_EVENT(...) + 1
 #define GOS_FLAG(...) + 1
 #define GOS_FLIGHT(...) + 1
+#define GOS_HOLD(...) + 1
 #include "abi/states.def"
 };
 
@@ -330,6 +337,15 @@ struct gos_runtime {
 	uint32_t state; /* 0 not started, 1 running, 2 app has returned */
 	uint32_t mcount, pcount;
 	uint32_t watchmask;      /* written by debuggers */
+	uint8_t held_flags;      /* RT_G_LOCKED, for ever: with hold_mask one aligned pair, what keeps a G from being switched to */
+	uint8_t hold_mask;       /* enum rt_hold: what holds a G back now. Written by debuggers, as all of the following but held and ready_result; hold.h. Sync: atomic, all */
+	uint16_t pad;
+	uint32_t hold_generation;
+	uint32_t held;           /* goroutines that were to run and are held back. Lock: sched.lock; read without it */
+	uint32_t holder;
+	uint64_t ready_goid;
+	uint32_t ready_result;   /* enum rt_ready_result */
+	uint32_t pad2;
 	struct gos_g **gslabs;   /* directory: GOS_SLABS_MAX addresses, filled from the front */
 	uint64_t gcount;         /* Gs that exist. Sync: release after they are initialized */
 	struct gos_m **ms;

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "gossamer.h"
+#include "hold.h"
 #include "park.h"
 
 RT_NOINLINE void rt_entersyscall(void *pc)
@@ -72,6 +73,24 @@ static void exit_commit(struct gos_g *gp, void *arg)
 		rt_wake();
 }
 
+static void hold_commit(struct gos_g *gp, void *arg)
+{
+	(void)arg;
+	rt_hold_put(gp);
+}
+
+/* A debugger holds the goroutine of mp back: its thread has nothing to run, and others may have the P. */
+static RT_NOINLINE void stand_by(struct gos_m *mp, struct gos_g *gp, struct gos_p *pp)
+{
+	rt_syscall_retake(pp);
+	rt_flight_without_p(GOS_FLIGHT_CALL_END, gp->goid);
+	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
+	rt_g_set(gp, GOS_SYSCALL, GOS_RUNNABLE);
+	mp->commit = hold_commit;
+	mp->commit_arg = NULL;
+	rt_switch_to(mp, gp, NULL, RT_FLIGHT_NOTHING, 0);
+}
+
 RT_NOINLINE bool rt_exitsyscall(void)
 {
 	struct gos_m *mp = rt_tls_m;
@@ -83,6 +102,10 @@ RT_NOINLINE bool rt_exitsyscall(void)
 	struct gos_p *pp = mp->call_p;
 
 	mp->call_p = NULL;
+	if (rt_unlikely(rt_g_held(gp))) {
+		stand_by(mp, gp, pp);
+		return true;
+	}
 	/* Another M may have left the same P in SYSCALL since: to take it from him is as good. */
 	if (rt_likely(rt_load_relaxed(&pp->status) == GOS_P_SYSCALL && rt_cas(&pp->status, (uint32_t)GOS_P_SYSCALL, (uint32_t)GOS_P_RUNNING))) {
 		rt_p_acquire(mp, pp);

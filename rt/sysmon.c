@@ -2,13 +2,14 @@
 /*
  * sysmon.c - the thread that watches: keeps the coarse clock, and mends what workers may miss. Floor 5.
  *
- * It holds no P and runs no goroutine. Every millisecond while anything runs, up to 20 ms apart while nothing does, and not at all when that has lasted (then who takes
+ * It holds no P and runs no goroutine. Every millisecond while anything runs, up to 20 ms apart while nothing does, and once a second when that has lasted (then who takes
  * a P from the idle list wakes it), it
  *  - sets the coarse clock;
  *  - takes the Ps of goroutines that block their threads, so that others can have them;
  *  - asks goroutines that have run for 10 ms to let others run;
  *  - wakes a worker for a queue that stands still although Ps are idle (rt_wake_hint may have kept silent), and for an overdue timer;
  *  - looks at the netpoller when nobody has for 10 ms;
+ *  - does what a debugger asks for by writing words (hold.h): only for its sake it does not sleep for good;
  *  - gives back the pages of stacks that no goroutine has needed for a while.
  */
 #include "sysmon.h"
@@ -18,6 +19,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "hold.h"
 #include "netpoll.h"
 #include "schedule.h"
 #include "stack.h"
@@ -35,7 +37,9 @@
 #define CALL_PATIENCE_NS 10000000       /* a blocked goroutine keeps its P for so long when nobody needs it */
 #define SEEDED_CALL_PATIENCE_NS 1000000000 /* and with a seed for so long whoever needs it: longer than any call that waits for nobody in this process should take */
 #define STARVED_NS INT64_C(5000000000)    /* the program ends when no thread could be had for so long, and nothing goes on without */
-#define GONE_AFTER_NS INT64_C(6000000000) /* all idle for so long: sleep until woken. Three rounds of giving back stacks */
+#define GONE_SLEEP_NS INT64_C(1000000000)
+#define HOLD_SLEEP_NS 5000000             /* while a debugger waits for an answer, or holds back who would run */
+#define GONE_AFTER_NS INT64_C(6000000000) /* all idle for so long: look once a second. Three rounds of giving back stacks */
 
 /* Each P at the last look. */
 static struct {
@@ -192,6 +196,15 @@ static void check_starved(int64_t now, bool stuck)
 		rt_fatal_starved((int)error);
 }
 
+static void wake_sleeper(void)
+{
+	struct gos_g *gp = rt_hold_ready();
+	if (gp == NULL)
+		return;
+	rt_inject(NULL, gp, false);
+	rt_hold_ready_done();
+}
+
 /* Until the next look; nothing has run for idle_ns. may_go: there is nothing that only time makes necessary. */
 static void wait(int64_t idle_ns, bool may_go)
 {
@@ -200,6 +213,10 @@ static void wait(int64_t idle_ns, bool may_go)
 
 	if (sleep_ns > IDLE_SLEEP_NS)
 		sleep_ns = IDLE_SLEEP_NS;
+	if (sleep_ns > HOLD_SLEEP_NS && rt_unlikely(rt_hold_is_due())) {
+		sleep_ns = HOLD_SLEEP_NS;
+		may_go = false;
+	}
 	if (sleep_ns > BUSY_SLEEP_NS)
 		away = RT_SYSMON_SLOW;
 	if (may_go && idle_ns > GONE_AFTER_NS && rt_load_relaxed(&rt_sched.start_error) == 0)
@@ -214,7 +231,7 @@ static void wait(int64_t idle_ns, bool may_go)
 			rt_store_relaxed(&rt_sched.sysmon_away, (uint32_t)away);
 		rt_unlock(&rt_sched.lock);
 		if (idle)
-			rt_note_sleep(&rt_sched.sysmon_note, away == RT_SYSMON_GONE ? -1 : sleep_ns);
+			rt_note_sleep(&rt_sched.sysmon_note, away == RT_SYSMON_GONE ? GONE_SLEEP_NS : sleep_ns);
 		rt_store_relaxed(&rt_sched.sysmon_away, (uint32_t)RT_SYSMON_NEAR);
 		return;
 	}
@@ -237,6 +254,10 @@ static void *sysmon(void *arg)
 		uint32_t idle = rt_load_relaxed(&rt_sched.idle_p_count);
 		if (idle != rt_load_relaxed(&rt_sched.nprocs) || calls || discard != 0)
 			idle_since = now;
+		if (rt_unlikely(rt_hold_in_use()))
+			rt_hold_look(now);
+		if (rt_unlikely(GOS_RECORD && rt_load_relaxed(&gos_runtime.ready_goid) != 0))
+			wake_sleeper();
 		bool stuck = work_is_stuck(seeded ? rt_now() : now);
 		if (stuck) {
 			if (idle != 0)

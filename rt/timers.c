@@ -154,6 +154,25 @@ bool rt_timer_stop(struct rt_timer *t)
 	}
 }
 
+/* A search: sleepers do not know where they stand, since nobody but a debugger ever asks. A million take some milliseconds. */
+bool rt_timers_take_sleeper(struct gos_p *pp, struct gos_g *gp, uint64_t goid)
+{
+	bool found = false;
+	rt_lock(&pp->timers_lock, RT_RANK_TIMERS);
+	for (uint32_t i = 0; i < pp->timers_count && !found; i++) {
+		if (pp->timers[i].what != ((uintptr_t)gp | RT_SLEEPER))
+			continue;
+		if (rt_load_relaxed(&gp->goid) != goid)
+			break; /* another's sleep by now */
+		removed(pp, i);
+		publish_first(pp);
+		gp->link = NULL;
+		found = true;
+	}
+	rt_unlock(&pp->timers_lock);
+	return found;
+}
+
 struct gos_g *rt_timers_run(struct gos_p *pp, int64_t now)
 {
 	struct gos_g *first = NULL, **end = &first;

@@ -36,6 +36,9 @@ bool rt_timer_add(struct gos_p *pp, struct rt_timer *t);
 /* gp, which is parked, is to be made ready at `when`. From here it may run: do not touch it. Any M. */
 void rt_timer_add_sleeper(struct gos_p *pp, int64_t when, struct gos_g *gp);
 
+/* Takes goroutine goid, of which gp is the record, out of pp's heap, where it sleeps: it is to be made ready by the caller. False when it is not there. Any M. */
+bool rt_timers_take_sleeper(struct gos_p *pp, struct gos_g *gp, uint64_t goid);
+
 /* True when t had not fired and now will not. False: it has fired, or its function is about to be called. Any M. */
 bool rt_timer_stop(struct rt_timer *t);
 

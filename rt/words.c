@@ -28,6 +28,12 @@ const struct rt_flag_word rt_flag_words[] = {
 	{0, NULL},
 };
 
+const struct rt_flag_word rt_hold_words[] = {
+#define GOS_HOLD(symbol, bits, word) {RT_HOLD_##symbol, word},
+#include "abi/states.def"
+	{0, NULL},
+};
+
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 const char *rt_state_word(uint32_t status)

@@ -17,11 +17,12 @@ const char *rt_object_word(enum rt_object object);
 /* What g->wait_obj of a goroutine that waits for this reason points to. */
 enum rt_object rt_reason_object(uint32_t reason);
 
-/* Of the bits of g->flags those that people want to know of, in order; ends with a word that is NULL. */
+/* Of the bits of g->flags those that people want to know of, and those of g->hold, in order; each ends with a word that is NULL. */
 struct rt_flag_word {
 	uint8_t bit;
 	const char *word;
 };
 extern const struct rt_flag_word rt_flag_words[];
+extern const struct rt_flag_word rt_hold_words[];
 
 #endif

@@ -30,6 +30,7 @@ enum gos_row_kind {
 	GOS_ROW_EVENT = 7,  /* name "event.X"; value: bit number; text */
 	GOS_ROW_FLAG = 8,   /* name "flag.X"; value: bit of g.flags; text */
 	GOS_ROW_FLIGHT = 9, /* name "flight.X"; value: kind of the flight recorder's; text; size: enum gos_payload */
+	GOS_ROW_HOLD = 10,  /* name "hold.X"; value: bit of g.hold and runtime.hold_mask; text */
 };
 
 /* What a word of the flight recorder has in the bits below its kind. */

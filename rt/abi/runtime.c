@@ -11,6 +11,7 @@
 #include "../context.h"
 #include "../debug.h"
 #include "../flight.h"
+#include "../hold.h"
 #include "../label.h"
 #include "../sema.h"
 #include "../timer.h"
@@ -44,12 +45,15 @@ __attribute__((used)) struct gos_runtime gos_runtime = {
 #define GOS_FLAG(symbol, word) {.name = "flag." #symbol, .text = word, .kind = GOS_ROW_FLAG, .value = RT_G_##symbol},
 #define GOS_FLIGHT(symbol, number, word, payload) \
 	{.name = "flight." #symbol, .text = word, .kind = GOS_ROW_FLIGHT, .size = GOS_PAYLOAD_##payload, .value = number},
+#define GOS_HOLD(symbol, bits, word) {.name = "hold." #symbol, .text = word, .kind = GOS_ROW_HOLD, .value = RT_HOLD_##symbol},
 #include "states.def"
 		},
 	.resume_pc = rt_switch_resume,
 	.start_pc = rt_gostart_begin,
 	.trap_pc = (void *)rt_debug_trap,
 	.semas = rt_sema_roots,
+	.held_flags = RT_G_LOCKED,
+	.hold_mask = GOS_RECORD ? RT_HOLD_FROZEN : 0,
 };
 
 /* What observers know it by. Protected: no program's linker makes a copy of a library's for itself, which would be the only one that such a program sees. */

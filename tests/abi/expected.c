@@ -63,6 +63,12 @@ const struct expected expected[] = {
 	 NULL,                                    \
 	 "GOS_FLIGHT_" #symbol,                   \
 	 GOS_FLIGHT_##symbol},
+#define GOS_HOLD(symbol, bits, word)                                                               \
+	{{.name = "hold." #symbol, .text = word, .kind = GOS_ROW_HOLD, .value = RT_HOLD_##symbol}, \
+	 NULL,                                                                                     \
+	 NULL,                                                                                     \
+	 "RT_HOLD_" #symbol,                                                                       \
+	 RT_HOLD_##symbol},
 #include "rt/abi/states.def"
 };
 

@@ -48,7 +48,7 @@ static void *wait_outside(void *arg)
 	usleep(2000000);
 	long after = sleeps_of("gos-sysmon");
 	expect_ge(before, 0);
-	expect_le(after - before, 2);
+	expect_le(after - before, 4); /* once a second, for the sake of a debugger that asks for something */
 	return NULL;
 }
 

@@ -164,6 +164,8 @@ static UNWATCHED const char *judge(const struct gos_g *gp)
 {
 	switch (PEEK(&gp->status)) {
 	case GOS_RUNNABLE:
+		if (PEEK(&gp->hold) & PEEK(&gos_runtime.hold_mask))
+			return NULL; /* a debugger's doing */
 		return state.moving ? "is not run, though others are or a P is idle" : NULL;
 	case GOS_WAITING:
 		break;
