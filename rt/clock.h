@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.h - the exact clock and the coarse one. Floor 0.
+ * clock.h - the exact clock. Floor 0.
  *
- * gos_runtime.now is the coarse clock: CLOCK_MONOTONIC as of a moment ago. sysmon keeps it within a millisecond or two while
- * anything runs, and so does every M that comes back from sleep; reading it is a load, where the exact clock costs 20 ns.
+ * rt_now costs more than 20 ns, as much as a switch: who can do with what the clock said a moment ago takes the coarse one, coarse.h.
  *
  * With a seed (seed.h) the program lives in a time of its own: rt_now and the coarse clock tell that one, and only what has to do with the kernel asks for rt_real_now.
  */

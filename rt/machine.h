@@ -10,7 +10,7 @@
 #include <signal.h>
 
 #include "atomic.h"
-#include "clock.h"
+#include "coarse.h"
 #include "flight.h"
 #include "state.h"
 
@@ -132,8 +132,5 @@ RT_INLINE uint32_t rt_random(struct gos_p *pp)
 	x ^= x << 5;
 	return pp->random = x;
 }
-
-/* The coarse clock is set to the exact one, which is returned. Any thread. */
-int64_t rt_clock_refresh(void);
 
 #endif

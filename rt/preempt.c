@@ -39,7 +39,8 @@ static void to_global_queue(struct gos_g *gp, void *arg)
 static struct gos_m *ask_dice(struct gos_m *mp, void *pc)
 {
 	uint64_t here = (uint64_t)__builtin_frame_address(0);
-	rt_store_relaxed(&gos_runtime.now, rt_seed_pass(RT_SEED_STEP));
+	rt_seed_pass(RT_SEED_STEP);
+	rt_clock_set();
 	if (!rt_seed_once_in(rt_seed.give_way) || here >= mp->curg->stack_hi || here < mp->curg->stack_lo)
 		return mp;
 	rt_count(&mp->p->preempts);

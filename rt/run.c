@@ -135,7 +135,9 @@ void gos_set_name(const char *format, ...)
 int64_t gos_now(void)
 {
 	const struct gos_m *mp = rt_tls_m;
-	if (rt_seeded() && mp != NULL && mp->p != NULL) /* time passes for those who wait for it in a loop, too */
-		rt_store_relaxed(&gos_runtime.now, rt_seed_pass(RT_SEED_STEP));
+	if (rt_seeded() && mp != NULL && mp->p != NULL) { /* time passes for those who wait for it in a loop, too */
+		rt_seed_pass(RT_SEED_STEP);
+		rt_clock_set();
+	}
 	return rt_now();
 }

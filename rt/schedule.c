@@ -40,13 +40,6 @@ RT_NOINLINE struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos
 	return mp;
 }
 
-int64_t rt_clock_refresh(void)
-{
-	int64_t now = rt_now();
-	rt_store_relaxed(&gos_runtime.now, now);
-	return now;
-}
-
 /* Without a P, or more than a P can hold: to the global queue. */
 static void inject_global(struct gos_g *list)
 {
@@ -134,9 +127,8 @@ static void run_due_timers(struct gos_m *mp, struct gos_p *pp, int64_t now)
 }
 
 /* Those of all Ps that are late by more than `late`. */
-static void run_all_due_timers(struct gos_m *mp, int64_t late)
+static void run_all_due_timers(struct gos_m *mp, int64_t now, int64_t late)
 {
-	int64_t now = rt_load_relaxed(&gos_runtime.now);
 	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
 	for (uint32_t i = 0; i < n; i++)
 		if (rt_timers_first(gos_runtime.ps[i]) <= now - late)
@@ -169,8 +161,7 @@ static struct gos_g *steal(struct gos_m *mp)
 		uint32_t n = rt_load_acquire(&gos_runtime.pcount), start = rt_random(pp);
 		bool patient = round % 4 == 3;
 		if (round % 8 == 7) {
-			rt_clock_refresh();
-			run_all_due_timers(mp, TIMER_GRAIN); /* their own P's worker did not get there. Else spinning pays where timers are dense, and never ends */
+			run_all_due_timers(mp, rt_clock_refresh(), TIMER_GRAIN); /* their own P's worker did not get there. Else spinning pays where timers are dense, and never ends */
 		}
 		for (uint32_t i = 0; i < n; i++) {
 			struct gos_p *victim = gos_runtime.ps[(start + i) % n];
@@ -352,7 +343,7 @@ static struct gos_g *draw(struct gos_m *mp)
 	struct gos_p *pp = mp->p;
 	int64_t now = rt_seed_pass(rt_seed_delay());
 
-	rt_store_relaxed(&gos_runtime.now, now);
+	rt_clock_set();
 	pp->ticks_left = 0; /* the next one to stop comes here, too */
 	if (rt_timers_first(pp) <= now && rt_seed_once_in(2))
 		run_due_timers(mp, pp, now);
@@ -385,7 +376,7 @@ static struct gos_g *draw(struct gos_m *mp)
 			/* Workers come late, too: what is due a little later than the first may have come due by then. */
 			int64_t late = rt_seed_once_in(4) ? rt_seed_below(SEED_LATE) : 0;
 			now = rt_seed_pass(first - now + late);
-			rt_store_relaxed(&gos_runtime.now, now);
+			rt_clock_set();
 		}
 		run_due_timers(mp, pp, now);
 	}
@@ -423,7 +414,7 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 					poll_without_waiting(mp);
 				if (rt_unlikely(rt_load_relaxed(&rt_sched.help_wanted))) {
 					rt_store_relaxed(&rt_sched.help_wanted, 0u);
-					run_all_due_timers(mp, 0);
+					run_all_due_timers(mp, now, 0);
 					help(mp);
 				}
 			}
@@ -433,7 +424,7 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 			if (gp == NULL)
 				gp = rt_globq_get(pp);
 			if (gp == NULL) {
-				run_all_due_timers(mp, 0);
+				run_all_due_timers(mp, rt_clock_refresh(), 0);
 				poll_without_waiting(mp);
 				gp = rt_runq_get(pp);
 			}
