@@ -621,7 +621,37 @@ GOS_API int gos_dump(int fd, unsigned flags);
  */
 GOS_API int gos_deadlocks(int fd);
 
+/*
+ * What a goroutine has done with its time, in nanoseconds, or all of them. running + runnable + in_calls + waiting is as_of - made, exactly: every change of
+ * state closes one span and opens the next at one time of one clock, which is mostly right within a quarter of a millisecond: within a millisecond at the ends of
+ * spans of more than 20 ms. Shorter ones are right on average: many of them add up to what they took, and one alone may count as nothing.
+ */
+#define GOS_TIMES_REASONS 64
+struct gos_times {
+	uint64_t goid;     /* 0: of all */
+	int64_t made;      /* when, by gos_now; of all: 0 */
+	int64_t as_of;     /* until when the times count: about now */
+	uint64_t runs;     /* times that it was given a P to run on */
+	int64_t running;   /* on a P: also while the system does not let the thread run */
+	int64_t runnable;  /* in line for a P */
+	int64_t in_calls;  /* blocking its thread: in gos_blocking, and in calls of files */
+	int64_t waiting;   /* for something: the sum of */
+	int64_t waiting_for[GOS_TIMES_REASONS]; /* by reason: gos_wait_reason says which */
+	int64_t reserved[8]; /* 0 */
+};
+
+/*
+ * A goroutine's times, also of one that is running. 0; -ESRCH when no goroutine has this id (any more).
+ * Any thread may call; except for the calling goroutine's own it looks through all goroutines: about a millisecond for 100,000. Blocks: no.  Panics: no.  Owns: nothing.
+ */
+GOS_API int gos_times(uint64_t goid, struct gos_times *times);
+
+/* The word of a reason to wait, "chan receive", as tracebacks and debuggers have it; NULL: there is none with this number or a higher one. Number 0 is "".
+ * Blocks: no.  Panics: no.  Owns: nothing; the text is constant. */
+GOS_API const char *gos_wait_reason(unsigned number);
+
 /* What the runtime has done and holds, as of about now: numbers that are read while others change them. */
+#define GOS_LATENCIES 48
 struct gos_stats {
 	uint64_t goroutines;                        /* that have not ended */
 	uint64_t runnable, running, waiting, in_calls; /* of those, by state; in_calls: blocking their threads */
@@ -633,6 +663,10 @@ struct gos_stats {
 	uint64_t stacks, stack_bytes;               /* that exist, and the address space they take */
 	uint64_t timers, channels;                  /* that exist */
 	uint64_t handoffs;                          /* Ps taken from threads that blocked, ever */
+	struct gos_times times;                     /* of all goroutines, those that have ended too; goid and made are 0 */
+	/* How often one stood in line for [2^(i-1), 2^i) ns before it ran, ever. By the coarse clock, of a quarter of a millisecond: [0] is all that were
+	 * quicker than it shows, and those below 2^18 ns are few. */
+	uint64_t latencies[GOS_LATENCIES];
 };
 /* Any thread may call; it reads every goroutine's state: about a millisecond for 100,000. Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API void gos_stats(struct gos_stats *stats);

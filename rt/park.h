@@ -38,13 +38,12 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 
 	rt_park_check(gp);
 	struct gos_p *pp = mp->p;
-	int64_t now = rt_load_relaxed(&gos_runtime.now);
+	int64_t now = rt_times_pass(mp, gp, GOS_RUNNING);
 	rt_flight_tick(pp, now);
 	rt_count(&pp->parks);
 	rt_store_relaxed(&gp->reason, (uint8_t)reason);
 	gp->wait_obj = object;
 	gp->wait_pc = pc;
-	rt_store_relaxed(&gp->wait_since, now);
 	RT_PROBE3(g_park, gp->goid, reason, object);
 	rt_g_set(gp, GOS_RUNNING, GOS_WAITING);
 	rt_debug_event(gp, GOS_EVENT_PARK, reason);
@@ -64,11 +63,10 @@ _Noreturn void rt_park_forever(enum gos_reason reason, void *pc);
 RT_INLINE void rt_ready(struct gos_m *mp, struct gos_g *gp)
 {
 	RT_PROBE2(g_ready, gp->goid, mp->curg ? mp->curg->goid : 0);
+	int64_t now = rt_times_pass(mp, gp, GOS_WAITING);
 	rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
 	gp->waiting = NULL;
 	struct gos_p *pp = mp->p;
-	int64_t now = rt_load_relaxed(&gos_runtime.now);
-	rt_store_relaxed(&gp->wait_since, now);
 	rt_flight_now(pp, now, GOS_FLIGHT_READY, gp->goid);
 	rt_debug_event(gp, GOS_EVENT_READY, gp->reason);
 	rt_runq_put_next(pp, gp);
@@ -87,9 +85,7 @@ RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, uint32
 	rt_park_check(gp);
 	RT_PROBE1(g_yield, gp->goid);
 	gp->wait_pc = pc;
-	int64_t now = rt_load_relaxed(&gos_runtime.now);
-	rt_store_relaxed(&gp->wait_since, now);
-	rt_flight_tick(mp->p, now);
+	rt_flight_tick(mp->p, rt_times_pass(mp, gp, GOS_RUNNING));
 	rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
 	mp->commit = commit;
 	mp->commit_arg = mp;

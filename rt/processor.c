@@ -30,6 +30,7 @@ void rt_p_put_idle(struct gos_p *pp)
 		return;
 	}
 	rt_store_relaxed(&pp->status, (uint32_t)GOS_P_IDLE);
+	pp->seldom = 1; /* times.h: who runs here next does so after a pause */
 	pp->link = rt_sched.idle_ps;
 	rt_sched.idle_ps = pp;
 	rt_store_relaxed(&rt_sched.idle_p_count, rt_sched.idle_p_count + 1);
@@ -98,6 +99,7 @@ static struct gos_p *p_new(uint32_t id)
 	struct gos_p *pp = rt_map(sizeof *pp, "a P");
 	pp->id = id;
 	pp->status = GOS_P_RETIRED;
+	pp->seldom = 1;
 	pp->random = rt_seeded() ? rt_seed_below(UINT32_MAX) + 1 : id * 2654435761u + 1;
 	rt_timers_init(pp);
 	rt_flight_give(pp);

@@ -58,9 +58,9 @@ void rt_inject(struct gos_m *mp, struct gos_g *list, bool by_goroutine)
 		return;
 	for (struct gos_g *gp = list; gp != NULL; gp = gp->link) {
 		RT_PROBE2(g_ready, gp->goid, 0);
+		rt_times_pass(mp, gp, GOS_WAITING);
 		rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
 		gp->waiting = NULL;
-		rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 		if (mp != NULL && mp->p != NULL)
 			rt_flight(mp->p, by_goroutine ? GOS_FLIGHT_READY : GOS_FLIGHT_WAKE, gp->goid);
 		else
@@ -369,7 +369,8 @@ static struct gos_g *draw(struct gos_m *mp)
 			int64_t began = rt_real_now(), wait = first - now < SEED_PATIENCE_MIN ? first - now : SEED_PATIENCE_MIN;
 			nanosleep(&(struct timespec){.tv_nsec = wait}, NULL);
 			wait = rt_real_now() - began;
-			rt_store_relaxed(&gos_runtime.now, rt_seed_pass(wait < first - now ? wait : first - now));
+			rt_seed_pass(wait < first - now ? wait : first - now);
+			rt_clock_set();
 			continue;
 		}
 		if (first > now) {

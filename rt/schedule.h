@@ -19,6 +19,7 @@
 #include "runq.h"
 #include "sanitizer.h"
 #include "timers.h"
+#include "times.h"
 
 #define RT_TICKS 61 /* switches between looks at the global queue, timers and the back of the line: Go's number */
 
@@ -98,6 +99,7 @@ RT_INLINE void rt_switch_finish(struct gos_m *mp, struct gos_g *gp)
 RT_INLINE void rt_execute(struct gos_m *mp, struct gos_p *pp, struct gos_g *gp)
 {
 	rt_g_check(gp);
+	rt_times_pass(mp, gp, GOS_RUNNABLE);
 	rt_g_set(gp, GOS_RUNNABLE, GOS_RUNNING);
 	rt_store_relaxed(&gp->m, mp);
 	rt_store_relaxed(&mp->curg, gp);

@@ -28,12 +28,14 @@ void (*const gos_go_entry)(void) = rt_go_entry;
 void (*const gos_go_with_entry)(void) = rt_go_with_entry;
 
 static struct rt_lock slab_lock;
+static struct gos_times_of_g **times_slabs; /* Lock: slab_lock */
 
 /* The next G of the slabs. Lock: slab_lock. */
 static struct gos_g *make_g(void)
 {
 	uint64_t i = gos_runtime.gcount;
 	struct gos_g *gp = rt_slab_at((void ***)&gos_runtime.gslabs, i, GOS_G_PER_SLAB, sizeof *gp, "goroutines");
+	gp->times = rt_slab_at((void ***)&times_slabs, i, GOS_G_PER_SLAB, sizeof *gp->times, "goroutines");
 	rt_store_release(&gos_runtime.gcount, i + 1); /* zeroed: IDLE. Observers may see it from here */
 	return gp;
 }
@@ -150,7 +152,7 @@ RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *r
 	rt_store_relaxed(&gp->reason, (uint8_t)GOS_REASON_NONE);
 	gp->wait_pc = NULL;
 	gp->wait_obj = NULL;
-	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
+	rt_times_begin(pp, gp);
 	gp->entry = fn;
 	gp->create_pc = pc;
 	gp->creator = creator;

@@ -41,6 +41,7 @@ enum gos_state {
 enum gos_reason {
 #define GOS_REASON(symbol, number, word, object) GOS_REASON_##symbol = number,
 #include "abi/states.def"
+	RT_REASON_COUNT /* they are listed in order */
 };
 enum rt_object {
 #define GOS_OBJECT(symbol, number, word) RT_OBJECT_##symbol = number,
@@ -70,6 +71,7 @@ enum gos_flight_kind {
 #define GOS_SAVED_WORDS 7     /* r15 r14 r13 r12 rbx rbp and the return address: asm/amd64/switch.S */
 #define RT_RUNQ_SIZE 1024     /* a power of two. Go's 256 sends a burst of a thousand through the global queue: 1.5 times the cost of a spawn, 2.5 of a yield */
 #define RT_CACHE_LINE 64
+#define RT_LATENCIES 40       /* powers of two of ns: up to four and a half minutes */
 
 struct gos_gobuf {
 	uint64_t sp; /* the pc of a parked G is always runtime.resume_pc */
@@ -109,6 +111,19 @@ enum rt_g_flag {
 	RT_G_SIZED = 16,  /* its stack is not of the default class, and goes at the end of this life */
 };
 
+/* Time, in ns of the coarse clock. times.h */
+struct gos_account {
+	int64_t runnable, running, in_calls; /* in the order of enum gos_state, from GOS_RUNNABLE on */
+	int64_t waiting[RT_REASON_COUNT];    /* by reason */
+};
+
+/* Of one goroutine, away from it: only who finds that the clock has moved comes here. */
+struct gos_times_of_g {
+	uint64_t version; /* odd while it is written. Sync: atomic */
+	uint64_t goid;    /* whose it is: when it is not g->goid, that one's account is still empty */
+	struct gos_account account;
+};
+
 struct gos_g {
 	/* The first line: what a switch touches. Owner: who owns the stack, see states.def. */
 	struct gos_gobuf sched;
@@ -124,7 +139,7 @@ struct gos_g {
 	uint64_t stack_lo;     /* lowest usable byte */
 	/* The second: what a park and a spawn record. */
 	uint64_t stack_hi;
-	int64_t wait_since;  /* runtime.now when it last parked, became runnable, or was made. Sync: atomic; workers that look for old ones read it */
+	int64_t wait_since;  /* runtime.now when its state last changed; bit 0 is times.h's. Sync: atomic; workers that look for old ones read it */
 	void *wait_obj;
 	void *wait_pc;
 	void *entry;
@@ -137,6 +152,9 @@ struct gos_g {
 	uint32_t locks;        /* gos_lock_thread calls that were not undone */
 	uint32_t stack_class;  /* stack.h: which free list the stack goes to */
 	struct gos_m *locked_m; /* the M that it is locked to, while RT_G_LOCKED */
+	int64_t made_at;       /* runtime.now. Sync: atomic, as the next */
+	uint64_t first_seq;    /* seq when it was made: the difference says how many times it has run */
+	struct gos_times_of_g *times;
 	char name[GOS_NAME_SIZE];
 	struct gos_labels *labels; /* label.h. Sync: atomic, written by the goroutine and by who makes or buries it */
 	/* defer.h. Owner: the goroutine */
@@ -217,6 +235,12 @@ struct gos_p {
 	uint64_t steals;          /* times that it took goroutines from another P */
 	uint64_t preempts;        /* goroutines that were made to give way here */
 	uint64_t handoffs;        /* times that it was taken from a thread that blocked. By who takes it */
+	/* times.h. Owner: the P */
+	int64_t seldom;           /* 1: it switches so seldom that each change of a goroutine's state may look at the exact clock */
+	int64_t window_at;        /* when that was last decided, and tick then */
+	uint64_t window_tick;
+	struct gos_account times; /* of all goroutines, ended ones too, as far as it passed here. Sync: atomic, written by the owner; likewise: */
+	uint64_t latencies[RT_LATENCIES]; /* how many stood in line before they ran for [2^(i-1), 2^i) ns by the coarse clock; [0] is not used */
 
 	struct gos_g *runnext __attribute__((aligned(RT_CACHE_LINE))); /* made ready last: runs next. Sync: atomic, thieves may take it */
 	struct gos_runq runq;  /* new and woken Gs; the owner runs the newest first */
@@ -357,6 +381,7 @@ struct gos_runtime {
 	void *resume_pc, *start_pc, *trap_pc;
 	struct gos_flight *flight; /* the flight recorder; NULL: it is off */
 	struct rt_sema_root *semas; /* RT_SEMA_ROOTS of them */
+	struct gos_account *times; /* of what passes without a P: times.h */
 	struct gos_watch watches[GOS_WATCH_COUNT]; /* written by debuggers; watches[i].events last when arming, first when disarming */
 };
 

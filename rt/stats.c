@@ -27,6 +27,7 @@
 #include "runq.h"
 #include "stack.h"
 #include "timers.h"
+#include "times.h"
 #include "words.h"
 
 static const struct gos_g *g_at(uint64_t i)
@@ -66,6 +67,7 @@ static void count_goroutines(struct gos_stats *s)
 {
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount); /* pairs with make_g in spawn.c */
 	for (uint64_t i = 0; i < count; i++) {
+		rt_times_add_open(&s->times, g_at(i));
 		switch ((enum gos_state)rt_load_relaxed(&g_at(i)->status)) {
 		case GOS_RUNNABLE:
 			s->runnable++;
@@ -100,8 +102,11 @@ void gos_stats(struct gos_stats *stats)
 {
 	struct gos_stats s = {0};
 
+	if (rt_load_relaxed(&gos_runtime.state) != 0)
+		rt_clock_set();
 	count_goroutines(&s);
 	uint32_t count = rt_load_acquire(&gos_runtime.pcount);
+	uint64_t late = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		struct gos_p *pp = gos_runtime.ps[i];
 		s.created += rt_load_relaxed(&pp->spawns);
@@ -112,7 +117,17 @@ void gos_stats(struct gos_stats *stats)
 		s.handoffs += rt_load_relaxed(&pp->handoffs);
 		s.runq += runq_length(pp);
 		s.timers += rt_timers_count(pp);
+		rt_times_add(&s.times, &pp->times);
+		for (uint32_t k = 0; k < RT_LATENCIES; k++) {
+			uint64_t n = rt_load_relaxed(&pp->latencies[k]);
+			s.latencies[k] += n;
+			late += n;
+		}
 	}
+	rt_times_add(&s.times, &rt_times_of_no_p);
+	s.times.runs = s.switches;
+	s.times.as_of = rt_load_relaxed(&gos_runtime.now);
+	s.latencies[0] = s.switches > late ? s.switches - late : 0;
 	struct sched_numbers n = sched_numbers();
 	s.procs = n.procs;
 	s.idle_procs = n.idle_procs;

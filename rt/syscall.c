@@ -30,7 +30,7 @@ RT_NOINLINE void rt_entersyscall(void *pc)
 
 	rt_lock_check_none();
 	gp->wait_pc = pc;
-	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
+	rt_times_pass(mp, gp, GOS_RUNNING);
 	RT_PROBE1(g_syscall, gp->goid);
 	rt_debug_event(gp, GOS_EVENT_CALL, GOS_REASON_NONE);
 	rt_g_set(gp, GOS_RUNNING, GOS_SYSCALL);
@@ -109,15 +109,17 @@ RT_NOINLINE bool rt_exitsyscall(void)
 	/* Another M may have left the same P in SYSCALL since: to take it from him is as good. */
 	if (rt_likely(rt_load_relaxed(&pp->status) == GOS_P_SYSCALL && rt_cas(&pp->status, (uint32_t)GOS_P_SYSCALL, (uint32_t)GOS_P_RUNNING))) {
 		rt_p_acquire(mp, pp);
+		rt_times_pass(mp, gp, GOS_SYSCALL);
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNING);
 		rt_flight(pp, GOS_FLIGHT_CALL_END, gp->goid);
 	} else if (rt_load_relaxed(&rt_sched.idle_p_count) != 0 && rt_p_acquire_idle(mp)) {
 		is_back();
+		rt_times_pass(mp, gp, GOS_SYSCALL);
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNING);
 		rt_flight(mp->p, GOS_FLIGHT_CALL_END, gp->goid);
 	} else {
+		rt_times_pass(mp, gp, GOS_SYSCALL);
 		rt_flight_without_p(GOS_FLIGHT_CALL_END, gp->goid);
-		rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNABLE);
 		mp->commit = exit_commit;
 		mp->commit_arg = NULL;

@@ -15,6 +15,7 @@
 #include "../label.h"
 #include "../sema.h"
 #include "../timer.h"
+#include "../times.h"
 
 #define ROW_STRUCT(name_, type) {.name = name_, .kind = GOS_ROW_STRUCT, .size = sizeof(type)},
 #define ROW_FIELD(name_, type, field, form) \
@@ -54,6 +55,7 @@ __attribute__((used)) struct gos_runtime gos_runtime = {
 	.semas = rt_sema_roots,
 	.held_flags = RT_G_LOCKED,
 	.hold_mask = GOS_RECORD ? RT_HOLD_FROZEN : 0,
+	.times = &rt_times_of_no_p,
 };
 
 /* What observers know it by. Protected: no program's linker makes a copy of a library's for itself, which would be the only one that such a program sees. */
