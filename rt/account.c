@@ -58,7 +58,7 @@ RT_READS_WHILE_WRITTEN bool rt_account_look(struct gos_g *gp, struct gos_g *copy
 {
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		uint64_t seq = rt_load_acquire(&gp->seq);
-		*copy = *gp;
+		rt_g_copy(copy, gp);
 		copy->seq = seq;
 		copy->status = rt_load_acquire(&gp->status);
 		if (!is_alive(copy->status))

@@ -351,7 +351,7 @@ RT_READS_WHILE_WRITTEN static void put_current(struct printer *p)
 	unwind_current(p);
 	bool system = report->system || report->system_current;
 	if (report->current != NULL) {
-		p->g = *report->current;
+		rt_g_copy(&p->g, report->current);
 		if (p->g.status != GOS_SYSCALL) /* on its way to another state, it is running still */
 			p->g.status = GOS_RUNNING;
 		put_header(p, &p->g, doing(&p->g), p->trace.total);
@@ -401,7 +401,7 @@ RT_READS_WHILE_WRITTEN static enum found look_at(struct printer *p, struct gos_g
 {
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		uint64_t seq = rt_load_acquire(&gp->seq);
-		p->g = *gp;
+		rt_g_copy(&p->g, gp);
 		uint32_t status = rt_load_acquire(&gp->status);
 		uint64_t sp = p->g.sched.sp, hi = p->g.stack_hi;
 		if (!is_alive(status))
@@ -494,7 +494,7 @@ RT_READS_WHILE_WRITTEN static void put_waits(struct printer *p)
 		struct gos_g *gp = rt_goroutine_number(i);
 		if (rt_load_acquire(&gp->status) != GOS_WAITING || ++waiting > WAITS_MAX)
 			continue;
-		p->g = *gp;
+		rt_g_copy(&p->g, gp);
 		rt_put_goroutine(&p->out, p->g.goid, gp);
 		rt_put(&p->out, ": ");
 		rt_put(&p->out, doing(&p->g));

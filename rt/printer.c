@@ -17,6 +17,14 @@
 #include "symbolize.h"
 #include "traceback.h"
 
+RT_READS_WHILE_WRITTEN void rt_g_copy(struct gos_g *to, const struct gos_g *from)
+{
+	typedef uint64_t __attribute__((may_alias)) word;
+	_Static_assert(sizeof *to % sizeof(word) == 0, "words");
+	for (size_t i = 0; i < sizeof *to / sizeof(word); i++)
+		((word *)to)[i] = ((const volatile word *)from)[i]; /* volatile: so that it stays a loop */
+}
+
 static bool write_all(int fd, const char *text, size_t n)
 {
 	while (n > 0) {

@@ -17,6 +17,9 @@ struct rt_symbolizer;
 /* Reads what others write, on purpose: what is proved afterwards not to have changed, or is only shown. */
 #define RT_READS_WHILE_WRITTEN __attribute__((no_sanitize("thread")))
 
+/* *to = *from, where others may write *from meanwhile. A plain assignment is a call of memcpy for some compilers, into which a sanitizer looks all the same. */
+void rt_g_copy(struct gos_g *to, const struct gos_g *from);
+
 struct rt_printer {
 	struct rt_report *report;
 	struct rt_symbolizer *symbols; /* NULL: what a pc is cannot be told */

@@ -12,14 +12,9 @@
 
 #define NOINLINE __attribute__((noinline))
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(GOS_TEST_TSAN) || defined(GOS_TEST_ASAN)
 #define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
+#else
 #define SANITIZED 0 /* else their own signal handlers are installed */
 #endif
 

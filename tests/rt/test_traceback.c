@@ -27,7 +27,7 @@
 #else
 #define NOINLINE __attribute__((noinline, noclone))
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(GOS_TEST_TSAN)
 #define DEFERS_SIGNALS true /* ThreadSanitizer runs handlers when it suits it, not where the signal struck */
 #else
 #define DEFERS_SIGNALS false
