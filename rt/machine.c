@@ -42,7 +42,10 @@ static pthread_key_t m_key; /* has a value on each M's thread: its destructor ru
 /* The goroutine's frames are gone, and whatever its thread did for others will not be done. */
 static void m_ended(void *arg)
 {
-	const struct gos_g *gp = ((struct gos_m *)arg)->curg;
+	struct gos_m *mp = arg;
+	const struct gos_g *gp = mp->curg;
+	/* AddressSanitizer still knows the frames that were below here when the thread was torn away from them. */
+	rt_sanitizer_open((void *)mp->g0.stack_lo, (uint64_t)__builtin_frame_address(0) - mp->g0.stack_lo);
 	rt_fatal_at(NULL, "the thread that ran goroutine %llu was ended, by pthread_exit or pthread_cancel", gp != NULL ? (unsigned long long)gp->goid : 0);
 }
 
