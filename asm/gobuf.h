@@ -15,6 +15,7 @@
 #define START_WORD_REAL 14    /* xmm0 .. xmm7 */
 #define START_WORDS 23          /* odd: rt_gostart then finds the stack aligned */
 #define START_REGISTER_WORDS 14 /* integer and real together: what the entries of go() save */
+#define ENTRY_FRAME 120         /* bytes that these entries take on the stack of who calls them, below the return address */
 
 /* struct gos_defer_frame: where gos_defer_frame_enter returns to, and what it keeps. */
 #define FRAME_PC 0

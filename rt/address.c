@@ -123,7 +123,6 @@ static struct lookup *lookup_new(const char *node, const char *service, const st
 static bool look_up(const char *node, const char *service, const struct addrinfo *hints, int64_t until, struct addrinfo **found, int *error, int *errno_value,
                     void *pc)
 {
-	static const uint64_t registers[START_REGISTER_WORDS];
 	static const struct gos_go_options options = {.stack_size = RESOLVER_STACK, .name = "gos_getaddrinfo"};
 	struct lookup *l = lookup_new(node, service, hints);
 
@@ -142,9 +141,9 @@ static bool look_up(const char *node, const char *service, const struct addrinfo
 	resolvers += more;
 	rt_unlock(&lock);
 	if (more)
-		rt_go((void *)resolver, registers, pc, &options);
+		rt_go_helper(resolver, pc, &options);
 
-	struct gos_m *mp = rt_tls_m; /* not earlier: rt_go lets others run when it is time to */
+	struct gos_m *mp = rt_tls_m; /* not earlier: rt_go_helper lets others run when it is time to */
 	rt_lock(&lock, RT_RANK_LOOKUP);
 	if (!l->done && !l->late) {
 		l->asker = mp->curg;

@@ -29,6 +29,8 @@ static const struct knob {
 	{"scheddetail", &rt_config.scheddetail, 0, 1},
 	{"flight", &rt_config.flight, 0, RT_FLIGHT_MOST, "exact", RT_FLIGHT_DEFAULT | RT_FLIGHT_EXACT, RT_FLIGHT_EXACT},
 	{"deadlock", &rt_config.deadlock, 0, 1},
+	{"creationstack", &rt_config.creationstack, 0, RT_CREATIONSTACK_MAX},
+	{"ancestors", &rt_config.ancestors, 0, RT_ANCESTORS_MAX},
 	{"seed", &rt_config.seed, 0, INT64_MAX, "random", RT_SEED_RANDOM},
 };
 
@@ -200,6 +202,7 @@ void rt_config_read(uint32_t procs_max)
 {
 	rt_config.flight = RT_FLIGHT_DEFAULT;
 	rt_config.seed = RT_SEED_NONE;
+	rt_config.creationstack = RT_CREATIONSTACK_DEFAULT;
 	read_procs(procs_max);
 	check_traceback();
 	read_debug();

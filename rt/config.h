@@ -20,6 +20,11 @@ struct rt_config {
 #define RT_FLIGHT_DEFAULT 8192
 #define RT_FLIGHT_MOST (16 << 20)
 	int64_t deadlock;    /* 1: goroutines that wait for each other, and locks whose owner has ended, are told of on stderr. crash.c */
+	int64_t creationstack; /* calls above the place of creation that are recorded of each goroutine. origin.h */
+#define RT_CREATIONSTACK_DEFAULT 1
+#define RT_CREATIONSTACK_MAX 32
+	int64_t ancestors;   /* creators of a goroutine, and of its creator, that are kept when they have ended. origin.h */
+#define RT_ANCESTORS_MAX 16
 	int64_t seed;        /* chooses the interleaving, seed.h; or one of the following */
 #define RT_SEED_NONE (-1)
 #define RT_SEED_RANDOM (-2)

@@ -8,6 +8,7 @@
 #include "defer.h"
 #include "gossamer.h"
 #include "label.h"
+#include "origin.h"
 #include "schedule.h"
 #include "stack.h"
 
@@ -40,6 +41,8 @@ static void bury(struct gos_g *gp, void *arg)
 			rt_store_relaxed(&gp->labels, (struct gos_labels *)NULL); /* first, so that nobody takes for gp's what it is used for next */
 			rt_labels_put(labels);
 		}
+		if (flags & RT_G_ANCESTORS)
+			rt_ancestors_drop(gp);
 		gp->flags = 0;
 		gp->name[0] = '\0';
 	}

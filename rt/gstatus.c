@@ -50,6 +50,7 @@ void rt_g_check(const struct gos_g *gp)
 		break;
 	}
 	rt_assert(((gp->flags & RT_G_LABELLED) != 0) == (gp->labels != NULL));
+	rt_assert(((gp->flags & RT_G_ANCESTORS) != 0) == (gp->ancestors != NULL || gp->lineage != NULL));
 	/* Wherever it is, a saved stack pointer lies in its stack. */
 	if (saved && gp->stack_hi != 0)
 		rt_assert(gp->sched.sp >= gp->stack_lo && gp->sched.sp < gp->stack_hi);

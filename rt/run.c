@@ -68,8 +68,7 @@ int gos_run(int (*app)(int argc, char **argv), int argc, char **argv)
 	rt_tls_m = &maker;
 	uint64_t registers[START_REGISTER_WORDS] = {(uint64_t)app, (uint64_t)argc, (uint64_t)argv};
 	rt_store_relaxed(&rt_sched.spinning, 1u); /* nobody is woken before goroutine 1 is complete; the first M takes over the count */
-	rt_go((void *)run_app, registers, __builtin_return_address(0), NULL);
-	struct gos_g *gp = rt_runq_get(pp);
+	struct gos_g *gp = rt_go_first((void *)run_app, registers, __builtin_return_address(0));
 	gp->entry = (void *)app;
 	rt_runq_put(pp, gp);
 	rt_tls_m = NULL;

@@ -12,6 +12,7 @@
 
 #include "../asm/switch.h"
 #include "label.h"
+#include "origin.h"
 #include "schedule.h"
 #include "slab.h"
 #include "stack.h"
@@ -130,9 +131,12 @@ static RT_NOINLINE void goid_refill(struct gos_p *pp)
 	pp->goid_end++;
 }
 
-/* RUNNABLE, and in no queue yet. parent: NULL where the creator, a goid, is not who makes it now. Owner P only. */
-RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *registers, uint64_t creator, const struct gos_g *parent, void *pc,
-                                   const struct gos_go_options *options)
+/*
+ * RUNNABLE, and in no queue yet. parent: who makes it now, by a call of go() that saved rbp at *entry and whose caller's frame begins entry_size bytes above; or
+ * NULL, where the creator, a goid, is somebody else. Owner P only.
+ */
+RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *registers, uint64_t creator, struct gos_g *parent, const uint64_t *entry,
+                                   size_t entry_size, void *pc, const struct gos_go_options *options)
 {
 	struct gos_g *gp = take_g(pp, options != NULL ? options->stack_size : 0);
 
@@ -160,8 +164,13 @@ RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *r
 		snprintf(gp->name, sizeof gp->name, "%s", options->name);
 		gp->flags |= RT_G_NAMED;
 	}
-	if (GOS_RECORD && parent != NULL && rt_unlikely(parent->flags & RT_G_LABELLED))
-		rt_labels_inherit(gp, parent);
+	if (GOS_RECORD && parent != NULL) {
+		if (rt_unlikely(parent->flags & RT_G_LABELLED))
+			rt_labels_inherit(gp, parent);
+		rt_store_relaxed(&gp->creation, rt_origin(pp, parent, gp, (uint64_t)pc, (uint64_t)entry + entry_size, entry));
+	} else if (GOS_RECORD) {
+		rt_store_relaxed(&gp->creation, 0u);
+	}
 	rt_count(&pp->spawns);
 	rt_g_set(gp, gp->status == GOS_DEAD ? GOS_DEAD : GOS_IDLE, GOS_RUNNABLE);
 	rt_flight(pp, GOS_FLIGHT_CREATE, gp->goid);
@@ -170,14 +179,17 @@ RT_INLINE struct gos_g *give_birth(struct gos_p *pp, void *fn, const uint64_t *r
 	return gp;
 }
 
-void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_options *options)
+#define FRAME_HEAD 16 /* bytes of a frame: rbp, and the return address */
+
+/* In the frame of who is called in place of fn; entry_size bytes, and then the caller's frame begins. */
+RT_INLINE void go_from(void *fn, const uint64_t *registers, void *pc, const struct gos_go_options *options, size_t entry_size)
 {
 	rt_sanitizer_called_from(pc);
 	struct gos_m *mp = rt_m_of_goroutine();
 	if (rt_unlikely(fn == NULL))
 		rt_panic_at(pc, "go of nil function");
-	struct gos_g *creator = mp->curg != NULL ? mp->curg : &mp->g0;
-	struct gos_g *gp = give_birth(mp->p, fn, registers, creator->goid, creator, pc, options);
+	struct gos_g *creator = mp->curg;
+	struct gos_g *gp = give_birth(mp->p, fn, registers, creator->goid, creator, __builtin_frame_address(0), FRAME_HEAD + entry_size, pc, options);
 	creator->last_made = gp->goid;
 	/* From here the goroutine may run and end: do not touch it. */
 	rt_runq_put(mp->p, gp);
@@ -185,18 +197,36 @@ void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_op
 	rt_sanitizer_returns();
 }
 
+void rt_go(void *fn, const uint64_t *registers, void *pc, const struct gos_go_options *options)
+{
+	go_from(fn, registers, pc, options, ENTRY_FRAME + 8); /* the entry leaves rbp alone */
+}
+
+void rt_go_helper(void (*fn)(void), void *pc, const struct gos_go_options *options)
+{
+	static const uint64_t registers[START_REGISTER_WORDS];
+	struct gos_m *mp = rt_m_of_goroutine();
+	rt_runq_put(mp->p, give_birth(mp->p, (void *)fn, registers, mp->curg->goid, NULL, NULL, 0, pc, options));
+	rt_wake_hint();
+}
+
+struct gos_g *rt_go_first(void *fn, const uint64_t *registers, void *pc)
+{
+	return give_birth(rt_tls_m->p, fn, registers, 0, NULL, NULL, 0, pc, NULL);
+}
+
 void rt_go_for(uint64_t creator, void *pc, void (*fn)(void *arg), void *arg)
 {
 	struct gos_p *pp = rt_tls_m->p;
 	uint64_t registers[START_REGISTER_WORDS] = {(uint64_t)arg};
-	rt_runq_put_back(pp, give_birth(pp, (void *)fn, registers, creator, NULL, pc, NULL));
+	rt_runq_put_back(pp, give_birth(pp, (void *)fn, registers, creator, NULL, NULL, 0, pc, NULL));
 	rt_wake_hint();
 }
 
 /* The road of C++, whose templates fill the registers. */
 uint64_t gos_go_with_registers(const struct gos_go_options *options, void *fn, const struct gos_go_registers *registers)
 {
-	rt_go(fn, (const uint64_t *)registers, __builtin_return_address(0), options);
+	go_from(fn, (const uint64_t *)registers, __builtin_return_address(0), options, 0);
 	return gos_go_last();
 }
 

@@ -109,6 +109,7 @@ enum rt_g_flag {
 	RT_G_DEFERS = 4, /* has deferred calls or panics: likewise. defer.h */
 	RT_G_LABELLED = 8, /* labels is not NULL */
 	RT_G_SIZED = 16,  /* its stack is not of the default class, and goes at the end of this life */
+	RT_G_ANCESTORS = 32, /* ancestors or lineage is not NULL */
 };
 
 /* Time, in ns of the coarse clock. times.h */
@@ -146,7 +147,8 @@ struct gos_g {
 	void *create_pc;
 	uint64_t creator;    /* goid */
 	struct gos_sudog *waiting; /* first of the sudogs it waits with; NULL when it does not */
-	void *param;         /* what the waker hands over: the sudog that fired */
+	uint32_t creation;   /* the stack that made it, in the depot; 0: not known. origin.h. Sync: atomic, for who looks on */
+	uint32_t pad;
 	uint64_t last_made;  /* goid of the goroutine it made last */
 	uint32_t select_done;  /* 1 once a waker has won this select */
 	uint32_t locks;        /* gos_lock_thread calls that were not undone */
@@ -157,11 +159,14 @@ struct gos_g {
 	struct gos_times_of_g *times;
 	char name[GOS_NAME_SIZE];
 	struct gos_labels *labels; /* label.h. Sync: atomic, written by the goroutine and by who makes or buries it */
+	struct gos_ancestors *ancestors; /* who made it, and who made that one; kept where GOSDEBUG says so. origin.h. Sync: likewise */
+	struct gos_ancestors *lineage;   /* what those that it makes have as theirs. Owner: the goroutine */
 	/* defer.h. Owner: the goroutine */
 	struct rt_deferred *deferred; /* calls that its functions deferred, newest first */
 	struct rt_panic *panic;       /* innermost of those under way */
 	struct rt_panic *recovered;   /* the last that it recovered: who recovered it may look at it */
 	struct rt_panic *unwinding;   /* a recovered one, while destructors run */
+	void *param;         /* what the waker hands over: the sudog that fired */
 	struct gos_sudog sudog; /* for waits on a single thing */
 #if defined(RT_TSAN) || defined(RT_ASAN)
 	void *sanitizer_fiber;
@@ -206,6 +211,17 @@ struct gos_flight_ring {
 	uint64_t word[] __attribute__((aligned(RT_CACHE_LINE))); /* Sync: atomic */
 };
 
+#define RT_SITES 8 /* a power of two */
+
+/* A place where goroutines are made, and what made the last of them there: origin.h. */
+struct rt_site {
+	uint64_t pc;       /* return address of go(), whose caller's return address is at sp + offset; or 0 */
+	uint64_t rbp_pc;   /* ... is at rbp + 8; or 0 */
+	uint64_t caller;   /* what was there */
+	int32_t offset;
+	uint32_t creation; /* the stack's number */
+} __attribute__((aligned(RT_CACHE_LINE)));
+
 /* SYSCALL: its M runs a goroutine that blocks it; who changes that by compare-and-swap, the M when it comes back or another, has the P. */
 enum gos_p_status { GOS_P_IDLE, GOS_P_RUNNING, GOS_P_RETIRED, GOS_P_SYSCALL };
 
@@ -241,6 +257,9 @@ struct gos_p {
 	uint64_t window_tick;
 	struct gos_account times; /* of all goroutines, ended ones too, as far as it passed here. Sync: atomic, written by the owner; likewise: */
 	uint64_t latencies[RT_LATENCIES]; /* how many stood in line before they ran for [2^(i-1), 2^i) ns by the coarse clock; [0] is not used */
+	struct rt_origins *origins; /* origin.c. Owner: the P */
+	uint64_t unknown_origins; /* goroutines made here of which the stack that made them is not known: there were too many new ones to look up */
+	struct rt_site sites[RT_SITES]; /* Owner: the P */
 
 	struct gos_g *runnext __attribute__((aligned(RT_CACHE_LINE))); /* made ready last: runs next. Sync: atomic, thieves may take it */
 	struct gos_runq runq;  /* new and woken Gs; the owner runs the newest first */
@@ -378,6 +397,8 @@ struct gos_runtime {
 	uint64_t ccount;
 	int64_t now;             /* coarse CLOCK_MONOTONIC. Sync: atomic */
 	uint64_t hard_guards, soft_guards;
+	void **depot;            /* depot.h: directory of slabs of words */
+	uint64_t depot_lost;     /* stacks for which it had no room. Sync: atomic */
 	void *resume_pc, *start_pc, *trap_pc;
 	struct gos_flight *flight; /* the flight recorder; NULL: it is off */
 	struct rt_sema_root *semas; /* RT_SEMA_ROOTS of them */

@@ -885,6 +885,46 @@ bool rt_cursor_step(struct rt_cursor *cursor)
 	return true;
 }
 
+struct rt_frame_rule rt_frame_rule(uint64_t return_address)
+{
+	struct rt_frame_rule found = {.kind = RT_FRAME_UNKNOWN};
+	uint64_t pc = return_address - 1;
+	struct fde f;
+	struct row initial, row, remembered[REMEMBER_MAX];
+
+	memset(&initial, 0, sizeof initial);
+	initial.cfa_register = RT_REG_RSP;
+	if (!find_fde(pc, &f) || !run_cfa(&f, f.initial, UINT64_MAX, &initial, NULL, remembered))
+		return found;
+	row = initial;
+	if (!run_cfa(&f, f.instructions, pc, &row, &initial, remembered) || f.return_register != RT_REG_RIP)
+		return found;
+	if (row.rule[RT_REG_RIP] == RULE_UNDEFINED) {
+		found.kind = RT_FRAME_LAST;
+		return found;
+	}
+	found.kind = RT_FRAME_OTHER;
+	if (f.signal_frame || row.rule[RT_REG_RIP] != RULE_OFFSET || row.value[RT_REG_RIP] != -8 || row.rule[RT_REG_RSP] != RULE_UNSET ||
+	    (row.cfa_register != RT_REG_RSP && row.cfa_register != RT_REG_RBP) || row.cfa_offset < 0 || row.cfa_offset > INT32_MAX)
+		return found;
+	found.kind = row.cfa_register == RT_REG_RSP ? RT_FRAME_OF_RSP : RT_FRAME_OF_RBP;
+	found.cfa = (int32_t)row.cfa_offset;
+	switch (row.rule[RT_REG_RBP]) {
+	case RULE_UNSET:
+	case RULE_SAME:
+		found.rbp = RT_RBP_KEPT;
+		break;
+	case RULE_OFFSET:
+		found.rbp = row.value[RT_REG_RBP] >= INT16_MIN && row.value[RT_REG_RBP] <= INT16_MAX ? RT_RBP_SAVED : RT_RBP_LOST;
+		found.rbp_at = (int16_t)row.value[RT_REG_RBP];
+		break;
+	default:
+		found.rbp = RT_RBP_LOST;
+		break;
+	}
+	return found;
+}
+
 size_t rt_unwind(const struct rt_regs *regs, bool exact, struct rt_memory *memory, struct rt_frame *frames, size_t max)
 {
 	struct rt_cursor cursor;

@@ -78,6 +78,23 @@ size_t rt_unwind(const struct rt_regs *regs, bool exact, struct rt_memory *memor
 void rt_unwind_trace(const struct rt_regs *regs, bool exact, struct rt_memory *memory, struct rt_trace *trace);
 const struct rt_frame *rt_trace_frame(const struct rt_trace *trace, size_t i); /* NULL: elided */
 
+/* How the frame of a function is left at a return address, where that takes no more than rsp and rbp. */
+enum rt_frame_kind {
+	RT_FRAME_UNKNOWN, /* nothing describes it */
+	RT_FRAME_LAST,    /* it has no caller */
+	RT_FRAME_OF_RSP,  /* the caller's rsp is rsp + cfa */
+	RT_FRAME_OF_RBP,  /* ... rbp + cfa */
+	RT_FRAME_OTHER,   /* rt_cursor_step may know */
+};
+enum rt_frame_rbp { RT_RBP_KEPT, RT_RBP_SAVED, RT_RBP_LOST };
+struct rt_frame_rule {
+	uint8_t kind;
+	uint8_t rbp;      /* the caller's: as it is; at the caller's rsp + rbp_at; not known */
+	int16_t rbp_at;
+	int32_t cfa;      /* the return address is 8 bytes below the caller's rsp */
+};
+struct rt_frame_rule rt_frame_rule(uint64_t return_address);
+
 /* Registers of a parked goroutine, of who calls, and of who was interrupted (a ucontext_t). */
 void rt_regs_parked(struct rt_regs *regs, uint64_t sp, uint64_t resume_pc);
 void rt_regs_of_signal(struct rt_regs *regs, const void *ucontext);

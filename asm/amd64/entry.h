@@ -14,8 +14,8 @@
 	.cfi_startproc
 	.cfi_same_value %rbx
 	endbr64
-	subq	$120, %rsp
-	.cfi_adjust_cfa_offset 120
+	subq	$ENTRY_FRAME, %rsp
+	.cfi_adjust_cfa_offset ENTRY_FRAME
 	movq	%rdi, 0(%rsp)
 	movq	%rsi, 8(%rsp)
 	movq	%rdx, 16(%rsp)
@@ -34,10 +34,10 @@
 
 	.macro	ENTRY_END name, function
 	movq	%rsp, %rsi			/* registers */
-	movq	120(%rsp), %rdx			/* where the user's code stands */
+	movq	ENTRY_FRAME(%rsp), %rdx			/* where the user's code stands */
 	call	\function
-	addq	$120, %rsp
-	.cfi_adjust_cfa_offset -120
+	addq	$ENTRY_FRAME, %rsp
+	.cfi_adjust_cfa_offset -ENTRY_FRAME
 	ret
 	.cfi_endproc
 	.size	\name, . - \name

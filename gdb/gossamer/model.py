@@ -21,7 +21,7 @@ _TROUBLES_MAX = 200  # sentences after which a list is given up
 _TEXT_MAX = 128
 
 _G_FIELDS = ("sched_sp", "seq", "status", "dbgmask", "reason", "goid", "stack_lo", "stack_hi", "wait_since", "wait_obj",
-             "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "flags", "locked_m", "name", "labels")
+             "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "flags", "locked_m", "name", "labels", "creation", "ancestors")
 _CHAN_FIELDS = ("live", "owner", "closed", "count", "capacity", "elem_size", "buffer", "recvx", "sendx", "recvq", "sendq", "elem_type", "file", "line")
 _SUDOG_FIELDS = ("g", "next", "waitlink", "elem", "obj", "case_dir", "is_select")
 
@@ -42,6 +42,8 @@ class Chan(namedtuple("Chan", ("address",) + _CHAN_FIELDS)):
         return _made_at(self.file, self.line)
 
 
+Stack = namedtuple("Stack", "pcs whole")  # return addresses, the innermost first; whether the last frame is the goroutine's first
+Ancestor = namedtuple("Ancestor", "goid creator create_pc creation")
 # waiters, readers, writers: how many goroutines wait, so; the others are goids, 0 for nobody.
 Mutex = namedtuple("Mutex", "address state owner waiters")
 RWMutex = namedtuple("RWMutex", "address owner holders next readers writers")  # owner writes, or so many holders read, whom next waits for
@@ -288,6 +290,32 @@ class Runtime:
         if len(words) != 2 * head.count:
             raise Trouble("goroutine %d's labels, at 0x%x, are corrupt: %d words of text for %d labels" % (g.goid, g.labels, len(words), head.count))
         return list(zip(words[::2], words[1::2]))
+
+    def stack_of(self, number):
+        """The Stack in the depot that has this number; None for 0, which is none."""
+        if number == 0:
+            return None
+        slab, word = divmod(number, self.abi.const("depot_per_slab", high=1 << 24))
+        base = self._root_field("depot")
+        if number >= self.abi.const("depot_words", high=1 << 32) or base == 0:
+            raise Trouble("there is no stack number %d" % number)
+        address = int.from_bytes(bytes(self.read(base + 8 * slab, 8)), "little") + 8 * word
+        head = self._plain("stack", address, "count", "whole")
+        if not 0 < head.count <= self.abi.const("stack_max", high=4096):
+            raise Trouble("what should be stack number %d, at 0x%x, is something else: it has %d frames" % (number, address, head.count))
+        raw = bytes(self.read(address + self.abi.field("stack.pc").offset, 8 * head.count))
+        return Stack(struct.unpack("<%dQ" % head.count, raw), bool(head.whole))
+
+    def ancestors(self, g):
+        """Who made g, and who made that one, as far as they were kept, the nearest first: [Ancestor]."""
+        if not g.ancestors:
+            return []
+        count = self._plain("ancestors", g.ancestors, "count").count
+        if not 0 < count <= self.abi.const("ancestors_max", high=4096):
+            raise Trouble("what should be goroutine %d's ancestors, at 0x%x, is something else: %d of them" % (g.goid, g.ancestors, count))
+        reader = _Reader(self.abi, "ancestor", Ancestor._fields)
+        raw = bytes(self.read(g.ancestors + self.abi.field("ancestors.ancestor").offset, count * reader.size))
+        return [Ancestor(*(getattr(each, name) for name in Ancestor._fields)) for each in reader.each(raw, 0)]
 
     def check_stack(self, g):
         """Raises Trouble unless g's saved stack pointer lies on its stack."""

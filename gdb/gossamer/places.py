@@ -130,6 +130,12 @@ def user_frame(frame, g, own_pcs, noted=True):
     return near or nameless or far or frame
 
 
+def of_runtime(pc, own_pcs):
+    """Whether a pc is in a source of the runtime's own, whose folders are those of own_pcs."""
+    folder = _folder(pc)
+    return folder is not None and folder in {_folder(own) for own in own_pcs}
+
+
 def frame_place(frame):
     """Where a frame stands; for a caller's frame the line of its call."""
     pc = frame.pc()

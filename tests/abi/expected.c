@@ -2,9 +2,12 @@
 /* expected.c - see expected.h. The rows are made from the lists in another way than rt/abi/runtime.c makes them: by the enumerators. */
 #include "expected.h"
 
+#include "rt/config.h"
 #include "rt/context.h"
+#include "rt/depot.h"
 #include "rt/flight.h"
 #include "rt/label.h"
+#include "rt/origin.h"
 #include "rt/sema.h"
 #include "rt/state.h"
 #include "rt/timer.h"

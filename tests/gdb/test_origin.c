@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a goroutine works for: what gdb says of every goroutine of family is what family wrote down, on a live process, on gcore's core and on the kernel's. */
+/* What a goroutine works for, and where it comes from: what gdb says of every goroutine of family is what family wrote down, on a live process, on gcore's core and on the kernel's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +9,11 @@
 static struct gdb_run run;
 static struct debuggee d;
 
-enum { MEMBERS = 7 };
+enum { MEMBERS = 9 };
 static struct truth {
-	int goid;
-	char name[32], labels[8192];
-} truths[MEMBERS];
+	int goid, creator;
+	char name[32], labels[8192], made[256];
+} truths[MEMBERS + 1]; /* the last is of the creator of some, which has ended */
 
 static void read_truth(void)
 {
@@ -22,16 +22,18 @@ static void read_truth(void)
 	int n = 0;
 
 	ck_assert_ptr_nonnull(file);
-	for (; n < MEMBERS && fgets(line, sizeof line, file) != NULL; n++) {
+	for (; n < MEMBERS + 1 && fgets(line, sizeof line, file) != NULL; n++) {
 		struct truth *t = &truths[n];
-		int at = 0;
-		line[strcspn(line, "\n")] = '\0';
-		ck_assert_int_eq(sscanf(line, "%d|%31[^|]|%n", &t->goid, t->name, &at), 2);
-		ck_assert_int_ne(at, 0);
-		snprintf(t->labels, sizeof t->labels, "%s", line + at);
+		char *field = line;
+		t->goid = atoi(strsep(&field, "|"));
+		snprintf(t->name, sizeof t->name, "%s", strsep(&field, "|"));
+		snprintf(t->labels, sizeof t->labels, "%s", strsep(&field, "|"));
+		snprintf(t->made, sizeof t->made, "%s", strsep(&field, "|"));
+		ck_assert_ptr_nonnull(field);
+		t->creator = atoi(field);
 	}
 	fclose(file);
-	ck_assert_int_eq(n, MEMBERS);
+	ck_assert_int_eq(n, MEMBERS + 1);
 }
 
 static int id(const char *name)
@@ -51,6 +53,7 @@ static bool begin(int i)
 {
 	int way = i / PROGRAMS;
 
+	setenv("GOSDEBUG", "creationstack=12,ancestors=4", 1);
 	debuggee_start(&d, programs[i % PROGRAMS], NULL, NULL, NULL);
 	read_truth();
 	if (way != 0 && !debuggee_core(&d, way == 1 ? CORE_GCORE : CORE_KERNEL)) {
@@ -132,9 +135,65 @@ START_TEST(labels_are_the_truth)
 	ck_assert_int_eq(gdb_lines(&run, "empty"), 2);
 	gdb_has(&run, "empty", "^  %d +\"odd\"", id("odd"));
 	gdb_has(&run, "odd", "^  %d +\"odd\"", id("odd"));
-	gdb_says(&run, "none", "No goroutine matches \\(of 8\\)\\.");
+	gdb_says(&run, "none", "No goroutine matches \\(of 10\\)\\.");
 	gdb_says(&run, "no key", "-label needs a value");
 	ck_assert_int_eq(gdb_number(&run, "apply"), id("parser"));
+	end();
+}
+END_TEST
+
+/* "spawn:12,left:20": the pattern of the lines that say so, the first of them as `first` has it, which has a %s for the place. */
+static const char *made_pattern(const struct truth *t, const char *first)
+{
+	static char pattern[2048];
+	char copy[sizeof t->made], *rest = copy;
+	size_t used = 0;
+
+	snprintf(copy, sizeof copy, "%s", t->made);
+	while (rest != NULL) {
+		const char *function = strsep(&rest, ":"), *line = strsep(&rest, ",");
+		char place[128];
+		snprintf(place, sizeof place, "%s at family\\.c:%s", function, line);
+		used += (size_t)snprintf(pattern + used, sizeof pattern - used, used == 0 ? first : "\n            called from %s", place);
+	}
+	return pattern;
+}
+
+START_TEST(creation_is_the_truth)
+{
+	bool lines = _i % PROGRAMS != 2;
+	char name[40], first[128];
+
+	if (!begin(_i))
+		return;
+	for (int i = 0; i < MEMBERS; i++) {
+		snprintf(name, sizeof name, "info.%d", truths[i].goid);
+		gdb_do(&run, name, "info goroutine %d", truths[i].goid);
+	}
+	gdb_do(&run, "list", "info goroutines -created spawn");
+	look(_i);
+
+	int made = 0;
+	for (int i = 0; i < MEMBERS; i++) {
+		const struct truth *t = &truths[i];
+		if (t->made[0] == '\0')
+			continue;
+		made++;
+		snprintf(name, sizeof name, "info.%d", t->goid);
+		if (!lines) { /* calls are shown all the same */
+			gdb_has(&run, name, "^            called from ");
+			gdb_has(&run, name, "^  ancestor  goroutine %d, created .* by goroutine 1$", t->creator);
+			continue;
+		}
+		snprintf(first, sizeof first, "  created   %%s by goroutine %d, which has ended", t->creator);
+		gdb_has(&run, name, "^%s\n  ancestor ", made_pattern(t, first));
+		snprintf(first, sizeof first, "  ancestor  goroutine %d, created %%s by goroutine 1", t->creator);
+		gdb_has(&run, name, "^%s\n  ancestor ", made_pattern(&truths[MEMBERS], first));
+		gdb_has(&run, name, "^  ancestor  goroutine 1, created main at family\\.c:[0-9]+\n  entry ");
+	}
+	ck_assert_int_eq(made, 2);
+	if (lines)
+		ck_assert_int_eq(gdb_lines(&run, "list"), 3);
 	end();
 }
 END_TEST
@@ -143,6 +202,7 @@ int main(void)
 {
 	return gdb_tests_run("gdb origin", (const struct gdb_test[]){
 						   {labels_are_the_truth, 300, PROGRAMS * WAYS},
+						   {creation_is_the_truth, 300, PROGRAMS * WAYS},
 						   {NULL, 0, 0},
 					   });
 }

@@ -22,6 +22,7 @@ Goroutine 7 "conn 3"
             waiting to receive: 7, 9, 12
   where     serve at srv.c:41
   created   accept_all at srv.c:77 by goroutine 1
+            called from serve_forever at srv.c:120
   labels    request=r-881, tenant=acme
   entry     serve
   stack     0x7ffff7d2f000..0x7ffff7d3f000, 464 bytes in use
@@ -65,10 +66,40 @@ def _show(view, g):
     if g.creator:
         made = "%s by %s" % (places.after_call(g.create_pc).text, words.named(creator) if creator else "goroutine %d, which has ended" % g.creator)
     _line("created", made)
+    for text in _callers(rt, g.creation):
+        _line("", text)
+    for label, text in _ancestors(view, g):
+        _line(label, text)
     _line("labels", _labels(rt, g))
     _line("entry", places.of_function(g.entry).text)
     _line("stack", _stack(view, g, thread))
     _line("record", "struct gos_g at 0x%x" % g.address)
+
+
+def _callers(rt, number):
+    """"called from accept_all at srv.c:77" for each call above a place of creation that is the user's."""
+    try:
+        stack = rt.stack_of(number)
+    except Trouble as trouble:
+        yield str(trouble)
+        return
+    for pc in stack.pcs[1:] if stack else ():
+        if not places.of_runtime(pc - 1, (rt.resume_pc, rt.trap_pc)):
+            yield "called from %s" % places.after_call(pc).text
+
+
+def _ancestors(view, g):
+    """(label, text) of each creator that was kept, with the calls above its own place of creation."""
+    try:
+        ancestors = view.rt.ancestors(g)
+    except Trouble as trouble:
+        yield "ancestor", str(trouble)
+        return
+    for ancestor in ancestors:
+        by = " by goroutine %d" % ancestor.creator if ancestor.creator else ""
+        yield "ancestor", "goroutine %d, created %s%s" % (ancestor.goid, places.after_call(ancestor.create_pc).text, by)
+        for text in _callers(view.rt, ancestor.creation):
+            yield "", text
 
 
 def _labels(rt, g):
