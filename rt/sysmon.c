@@ -39,7 +39,7 @@
 
 #define TIME_SLICE_NS 10000000          /* as in Go */
 #define CALL_PATIENCE_NS 10000000       /* a blocked goroutine keeps its P for so long when nobody needs it */
-#define SEEDED_CALL_PATIENCE_NS 1000000000 /* and with a seed for so long whoever needs it: longer than any call that waits for nobody in this process should take */
+#define SEEDED_CALL_PATIENCE 1000      /* and with a seed, looks for which it keeps it whoever needs it: longer than any call should take that waits for nobody in this process */
 #define STARVED_NS INT64_C(5000000000)    /* the program ends when no thread could be had for so long, and nothing goes on without */
 #define GONE_SLEEP_NS INT64_C(1000000000)
 #define HOLD_SLEEP_NS 5000000             /* while a debugger waits for an answer, or holds back who would run */
@@ -91,21 +91,20 @@ static bool retake(int64_t now)
  * With a seed, where a goroutine that blocks its thread keeps the P: what runs next must not depend on how long the kernel takes. But it may wait for what
  * only another goroutine can do, and a program that stands still is worse than one whose seed has said its last.
  */
-static bool retake_late(int64_t now)
+static bool retake_late(void)
 {
 	static bool said;
+	static uint32_t looks; /* at this call: a debugger that stops the program uses up none */
 	struct gos_p *pp = gos_runtime.ps[0];
 	uint32_t calls = rt_load_relaxed(&pp->calls);
 	if (rt_load_relaxed(&pp->status) != GOS_P_SYSCALL)
 		return false;
-	if (calls != seen[0].calls) {
-		seen[0].calls = calls;
-		seen[0].call_since = now;
-	}
+	looks = calls == seen[0].calls ? looks + 1 : 0;
+	seen[0].calls = calls;
 	bool wanted = rt_runq_stealable(pp, true) || rt_load_relaxed(&rt_sched.globq_size) != 0 || rt_netpoll_waiters() != 0 ||
 	              rt_timers_first(pp) <= RT_SEED_HORIZON;
-	int64_t patience = said ? CALL_PATIENCE_NS : SEEDED_CALL_PATIENCE_NS; /* what is lost is lost */
-	if (wanted && now - seen[0].call_since >= patience && rt_syscall_retake(pp) && !said) {
+	uint32_t patience = said ? CALL_PATIENCE_NS / BUSY_SLEEP_NS : SEEDED_CALL_PATIENCE; /* what is lost is lost */
+	if (wanted && looks >= patience && rt_syscall_retake(pp) && !said) {
 		said = true;
 		fprintf(stderr, "gossamer: seed=%lld: a goroutine has blocked its thread for long; others go on, and what follows is not for the seed alone to decide\n",
 		        (long long)rt_seed.number);
@@ -277,7 +276,7 @@ static void *sysmon(void *arg)
 		wait(now - idle_since, discard == 0);
 		bool seeded = rt_seeded();
 		now = seeded ? rt_real_now() : rt_clock_set();
-		bool calls = seeded ? retake_late(now) : retake(now);
+		bool calls = seeded ? retake_late() : retake(now);
 		uint32_t idle = rt_load_relaxed(&rt_sched.idle_p_count);
 		if (idle != rt_load_relaxed(&rt_sched.nprocs) || calls || discard != 0)
 			idle_since = now;
