@@ -84,7 +84,7 @@ static RT_NOINLINE void stand_by(struct gos_m *mp, struct gos_g *gp, struct gos_
 {
 	rt_syscall_retake(pp);
 	rt_flight_without_p(GOS_FLIGHT_CALL_END, gp->goid);
-	rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
+	rt_times_pass(mp, gp, GOS_SYSCALL);
 	rt_g_set(gp, GOS_SYSCALL, GOS_RUNNABLE);
 	mp->commit = hold_commit;
 	mp->commit_arg = NULL;
