@@ -8,7 +8,7 @@ what could. This module knows no gdb: it is handed a `read` that gives bytes or 
 
 import struct
 from bisect import bisect_left
-from collections import namedtuple
+from collections import Counter, namedtuple
 
 from . import abi
 from .abi import Trouble, text_of
@@ -55,7 +55,22 @@ Timer = namedtuple("Timer", "address live active when period chan fn creator cre
 Context = namedtuple("Context", "address live err deadline done parent children key value made_at")  # deadline: None where there is none
 Pollfd = namedtuple("Pollfd", "address fd rg wg")
 M = namedtuple("M", "address id tid curg p spinning asleep")
+P = namedtuple("P", "address id status m tick parks spawns ends steals preempts handoffs")
 _U32 = (1 << 32) - 1
+
+
+class Times:
+    """ns by state, and by reason for what was waited; from `made` (0: of all goroutines) to `as_of`, in so many runs."""
+
+    def __init__(self, made, as_of, runs):
+        self.made, self.as_of, self.runs = made, as_of, runs
+        self.spent = Counter()  # by number of the state
+        self.waited = Counter()  # by number of the reason
+
+    def add(self, state, reason, ns, waiting):
+        self.spent[state] += ns
+        if state == waiting and ns:
+            self.waited[reason] += ns
 
 
 class Runtime:
@@ -259,6 +274,68 @@ class Runtime:
             except Trouble:
                 return
             yield M(m.address, *(getattr(m, name) for name in M._fields[1:]))
+
+    def ps(self):
+        """Every P, as far as they can be read: Iterator[P]."""
+        reader = _Reader(self.abi, "p", P._fields[1:])
+        base, count = self._root_field("ps"), self._root_field("pcount")
+        for index in range(min(count, 65_536)):
+            try:
+                address = struct.unpack("<Q", self.read(base + 8 * index, 8))[0]
+                p = reader.one(bytes(self.read(address, reader.size)), address)
+            except Trouble as trouble:
+                self.missing.append("the Ps from number %d on could not be read (%s)" % (index, trouble))
+                return
+            yield P(p.address, *(getattr(p, name) for name in P._fields[1:]))
+
+    # ---- time ----
+
+    def times(self, g):
+        """What g has done with its time until now: Times."""
+        record = self._plain("g", g.address, "made_at", "first_seq", "times")
+        times = Times(record.made_at, self.now, (g.seq - record.first_seq + 1) // 2)
+        if int.from_bytes(bytes(self.read(record.times + self.abi.field("times.goid").offset, 8)), "little") == g.goid:
+            self._add_account(times, record.times + self.abi.field("times.account").offset)
+        self._add_open(times, g)
+        return times
+
+    def total_times(self, goroutines, ps):
+        """What all goroutines, ended ones too, have done with their time; goroutines and ps: all that there are."""
+        times = Times(0, self.now, sum(p.tick for p in ps))
+        for address in [self._root_field("times")] + [p.address + self.abi.field("p.times").offset for p in ps]:
+            self._add_account(times, address)
+        for g in goroutines:
+            self._add_open(times, g)
+        return times
+
+    def latencies(self, ps):
+        """How often a goroutine stood in line for 2^(i-1)..2^i ns before it ran, as a list; [0]: for less than the clock shows."""
+        sums = [0]
+        for p in ps:
+            here = self._array("p.latencies", p.address)
+            sums += [0] * (len(here) - len(sums))
+            sums = [a + b for a, b in zip(sums, here)]
+        sums[0] = max(0, sum(p.tick for p in ps) - sum(sums[1:]))
+        return sums
+
+    def _add_account(self, times, address):
+        account = self._plain("account", address, "running", "runnable", "in_calls")
+        for state, ns in (("RUNNING", account.running), ("RUNNABLE", account.runnable), ("SYSCALL", account.in_calls)):
+            times.spent[self.abi.state(state)] += ns
+        for reason, ns in enumerate(self._array("account.waiting", address)):
+            times.add(self.waiting, reason, ns, self.waiting)
+
+    def _add_open(self, times, g):
+        """What g has been doing since its state last changed is in no account yet."""
+        if g.status not in self.gone and g.wait_since > 0:
+            times.add(g.status, g.reason, max(0, self.now - (g.wait_since & ~1)), self.waiting)
+
+    def _array(self, name, address):
+        """The numbers of a field that is an array of them."""
+        field = self.abi.field(name)
+        return struct.unpack("<%d%s" % (field.size // 8, "q" if field.form == "[i]" else "Q"), self.read(address + field.offset, field.size))
+
+    # ---- goroutines and threads ----
 
     def on_threads(self, gs, threads):
         """{address of G: Thread}: whose stack each thread's stack pointer is in.

@@ -73,6 +73,17 @@ def named(g):
     return 'goroutine %d "%s"' % (g.goid, name) if name else "goroutine %d" % g.goid
 
 
+def times(rt, t):
+    """"ran 1.2s in 3,104 runs, runnable 40ms, waited 5m02s: chan receive 4m02s, sleep 1m00s"."""
+    parts = ["ran %s in %s" % (duration(t.spent[rt.abi.state("RUNNING")]), count(t.runs, "run"))]
+    for state in (rt.runnable, rt.calling):
+        if t.spent[state]:
+            parts.append("%s %s" % (rt.abi.states[state].text, duration(t.spent[state])))
+    if t.waited:
+        parts.append("waited %s: %s" % (duration(t.spent[rt.waiting]), ", ".join("%s %s" % (rt.reason_word(reason), duration(ns)) for reason, ns in t.waited.most_common())))
+    return ", ".join(parts)
+
+
 def labels(pairs):
     """"request=r-881, tenant=acme"."""
     return ", ".join("%s=%s" % pair for pair in pairs)

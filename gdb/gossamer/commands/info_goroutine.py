@@ -21,6 +21,7 @@ Goroutine 7 "conn 3"
   waits on  chan 0x7ffff01c0 (struct job, 0/4, made at srv.c:33)
             waiting to receive: 7, 9, 12
   where     serve at srv.c:41
+  times     ran 41ms in 3,104 runs, waited 5m02s: chan receive 4m02s, sleep 1m00s
   created   accept_all at srv.c:77 by goroutine 1
             called from serve_forever at srv.c:120
   labels    request=r-881, tenant=acme
@@ -30,7 +31,8 @@ Goroutine 7 "conn 3"
 Who else waits on the same object is shown below it; for a lock, its owner and
 where that one stands; for a select, each of its channels. For a goroutine that
 is on a thread, or locked to one, that thread is shown, with the runtime's M, and
-the P without which a goroutine that blocks its thread gets on."""
+the P without which a goroutine that blocks its thread gets on. The times are its
+life: it ran, was runnable, blocked its thread, and waited, for what."""
 
     name = "info goroutine"
 
@@ -61,6 +63,7 @@ def _show(view, g):
     for label, text in _threads(view, g, thread):
         _line(label, text)
     _line("where", view.where(g).text)
+    _line("times", _times(rt, g))
     creator = next((other for other in view.goroutines if other.goid == g.creator), None)
     made = created(g)
     if g.creator:
@@ -100,6 +103,13 @@ def _ancestors(view, g):
         yield "ancestor", "goroutine %d, created %s%s" % (ancestor.goid, places.after_call(ancestor.create_pc).text, by)
         for text in _callers(view.rt, ancestor.creation):
             yield "", text
+
+
+def _times(rt, g):
+    try:
+        return words.times(rt, rt.times(g))
+    except Trouble as trouble:
+        return "(%s)" % trouble
 
 
 def _labels(rt, g):
