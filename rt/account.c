@@ -16,6 +16,7 @@
 #include "atomic.h"
 #include "clock.h"
 #include "dump.h"
+#include "label.h"
 #include "machine.h"
 #include "pollfd.h"
 #include "printer.h"
@@ -337,7 +338,7 @@ RT_READS_WHILE_WRITTEN static void put_chan(const struct rt_accounts *a, const s
 	if (c->owner < sizeof chan_owners / sizeof *chan_owners)
 		rt_put(p, chan_owners[c->owner]);
 	if (c->file != NULL) {
-		char path[256];
+		char path[1024];
 		size_t n = rt_peek(path, (uint64_t)(uintptr_t)c->file, sizeof path - 1);
 		path[n] = 0;
 		const char *slash = strrchr(path, '/');
@@ -539,6 +540,21 @@ static void put_doing(const struct rt_accounts *a, const struct gos_g *g, const 
 	}
 }
 
+static void put_labels(const struct rt_accounts *a, const struct gos_g *gp)
+{
+	struct rt_labels_copy labels;
+	const char *at = NULL, *key, *value, *before = "; ";
+	if (!rt_labels_copy(gp, &labels))
+		return;
+	while (rt_labels_next(&labels, &at, &key, &value)) {
+		rt_put(a->out, before);
+		rt_put_inert(a->out, key, RT_LABELS_TEXT_MAX);
+		rt_put(a->out, "=");
+		rt_put_inert(a->out, value, RT_LABELS_TEXT_MAX);
+		before = ", ";
+	}
+}
+
 static void put_sentence(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at)
 {
 	struct rt_printer *p = a->out;
@@ -557,6 +573,7 @@ static void put_sentence(const struct rt_accounts *a, const struct gos_g *g, con
 		rt_put_number(p, g->creator, 10);
 		put_at(a, g->create_pc);
 	}
+	put_labels(a, gp);
 }
 
 bool rt_account_put(struct rt_accounts *accounts, struct gos_g *gp, const struct rt_frame *at)

@@ -15,17 +15,18 @@ from .abi import Trouble, text_of
 
 _PAGE = 4096
 _QUEUE_MAX = 100_000  # waiters on one object that are followed
+_DEPTH_MAX = 256  # of a tree of those who wait
 _CASES_MAX = 65_536  # of one select
 _DIRECTORY_CHUNK = 512  # slab addresses a read
 _TROUBLES_MAX = 200  # sentences after which a list is given up
-_TEXT_MAX = 128
+_TEXT_MAX = 1023
 
 _G_FIELDS = ("sched_sp", "seq", "status", "dbgmask", "reason", "goid", "stack_lo", "stack_hi", "wait_since", "wait_obj",
              "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "flags", "locked_m", "name", "labels", "creation", "ancestors")
 _CHAN_FIELDS = ("live", "owner", "closed", "count", "capacity", "elem_size", "buffer", "recvx", "sendx", "recvq", "sendq", "elem_type", "file", "line")
-_SUDOG_FIELDS = ("g", "next", "waitlink", "elem", "obj", "case_dir", "is_select")
+_SUDOG_FIELDS = ("g", "next", "prev", "waitlink", "elem", "obj", "case_dir", "is_select")
 
-Sudog = namedtuple("Sudog", "address g goid next waitlink elem obj case_dir is_select")
+Sudog = namedtuple("Sudog", "address g goid next prev waitlink elem obj case_dir is_select")
 
 
 def _made_at(file, line):
@@ -410,7 +411,7 @@ class Runtime:
             goid = int.from_bytes(bytes(self.read(values.g + field.offset, field.size)), "little")
         except Trouble:
             pass
-        return Sudog(address, values.g, goid, values.next, values.waitlink, values.elem, values.obj, values.case_dir, values.is_select)
+        return Sudog(address, values.g, goid, values.next, values.prev, values.waitlink, values.elem, values.obj, values.case_dir, values.is_select)
 
     def chain(self, first, link, limit):
         """The sudogs from `first` on along `link` ("next" or "waitlink"): Iterator[Sudog]. Stops with a Trouble at a cycle."""
@@ -432,6 +433,21 @@ class Runtime:
     def waiters(self, first):
         """Who stands in a channel's queue: Iterator[Sudog]."""
         return self.chain(first, "next", _QUEUE_MAX)
+
+    def waiters_at_word(self, word):
+        """Who waits on a word in memory, the first in line first: Iterator[Sudog]."""
+        tree = self.abi.field("sema_root.tree")
+        root = self._root_field("semas") + (word >> self.abi.const("sema_shift", high=16)) % self.abi.const("sema_roots", high=1 << 20) * self.abi.size("sema_root")
+        node = int.from_bytes(bytes(self.read(root + tree.offset, tree.size)), "little")
+        for _ in range(_DEPTH_MAX):
+            if not node:
+                return
+            sudog = self.sudog(node)
+            if sudog.elem == word:
+                yield from self.chain(node, "waitlink", _QUEUE_MAX)
+                return
+            node = sudog.prev if word < sudog.elem else sudog.next
+        raise Trouble("the tree of those who wait on words is more than %d deep: it is corrupt" % _DEPTH_MAX)
 
     def channel(self, address):
         """The channel at an address; Trouble where none is."""
@@ -525,6 +541,10 @@ class Runtime:
             if c.owner == self.abi.const("chan_of_" + what):
                 return "of gos_after" if what == "after" else "of a " + what
         return ""
+
+    def fields(self, owner, address, *names):
+        """The fields of these names, and `address`, of the `owner` at an address; of what is asked for one at a time."""
+        return self._plain(owner, address, *names)
 
     def _plain(self, owner, address, *names):
         """A structure's fields of these names, as a named tuple."""

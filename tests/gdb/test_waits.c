@@ -132,7 +132,7 @@ START_TEST(list_is_the_truth)
 		if (strstr(t->state, "locked") != NULL)
 			gdb_has(&run, name, "^  locked    to thread [0-9]+ \\(LWP [0-9]+\\), M [0-9]+$");
 		else
-			gdb_lacks(&run, name, "locked");
+			gdb_lacks(&run, name, "^  locked ");
 		if (t->thread != 0) {
 			gdb_has(&run, name, "^  thread    [0-9]+ \\(LWP %d\\)", t->thread);
 			gdb_has(&run, name, "^  locked    to thread [0-9]+ \\(LWP %d\\)", t->thread);

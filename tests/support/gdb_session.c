@@ -361,7 +361,7 @@ const char *gdb_block(struct gdb_run *run, const char *name)
 	return run->block_text;
 }
 
-static bool matches(const char *text, const char *pattern)
+bool gdb_matches(const char *text, const char *pattern)
 {
 	regex_t regex;
 	ck_assert_msg(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) == 0, "bad pattern %s", pattern);
@@ -371,7 +371,7 @@ static bool matches(const char *text, const char *pattern)
 }
 
 #define FORMAT(pattern)                                                                  \
-	char wanted[1024];                                                               \
+	char wanted[4096];                                                               \
 	va_list args;                                                                    \
 	va_start(args, pattern);                                                         \
 	ck_assert(vsnprintf(wanted, sizeof wanted, pattern, args) < (int)sizeof wanted); \
@@ -381,21 +381,21 @@ void gdb_has(struct gdb_run *run, const char *name, const char *pattern, ...)
 {
 	FORMAT(pattern);
 	const char *text = gdb_block(run, name);
-	must(matches(text, wanted), run, "block %s lacks /%s/: %.900s", name, wanted, text);
+	must(gdb_matches(text, wanted), run, "block %s lacks /%s/: %.900s", name, wanted, text);
 }
 
 void gdb_lacks(struct gdb_run *run, const char *name, const char *pattern, ...)
 {
 	FORMAT(pattern);
 	const char *text = gdb_block(run, name);
-	must(!matches(text, wanted), run, "block %s has /%s/: %.900s", name, wanted, text);
+	must(!gdb_matches(text, wanted), run, "block %s has /%s/: %.900s", name, wanted, text);
 }
 
 void gdb_says(struct gdb_run *run, const char *name, const char *pattern, ...)
 {
 	FORMAT(pattern);
 	const char *text = gdb_block(run, name);
-	must(strchr(text, '\n') == NULL && matches(text, wanted), run, "block %s is not the line /%s/: %.900s", name, wanted,
+	must(strchr(text, '\n') == NULL && gdb_matches(text, wanted), run, "block %s is not the line /%s/: %.900s", name, wanted,
 	     text);
 }
 

@@ -80,6 +80,7 @@ void gdb_lacks(struct gdb_run *run, const char *name, const char *pattern, ...) 
 /* The block is exactly one line, and it matches. */
 void gdb_says(struct gdb_run *run, const char *name, const char *pattern, ...) __attribute__((format(printf, 3, 4)));
 int gdb_lines(struct gdb_run *run, const char *name);
+bool gdb_matches(const char *text, const char *pattern); /* of any text */
 long gdb_number(struct gdb_run *run, const char *name); /* of "$1 = 42", or of a lone number */
 
 void gdb_free(struct gdb_run *run);

@@ -5,13 +5,14 @@ import gdb
 
 from .. import places, words
 from ..abi import Trouble
+from ..account import Accounts
 from . import Command, View, parse_goid, report_missing, say
 from .info_goroutines import created
 
 
 class InfoGoroutine(Command):
     """Show all that is known about one goroutine.
-Usage: info goroutine [ID]
+Usage: info goroutine [-account] [ID]
 
 ID is its id, as 'info goroutines' shows it; without one, the goroutine that gdb
 stands on.
@@ -27,6 +28,12 @@ Goroutine 7 "conn 3"
   labels    request=r-881, tenant=acme
   entry     serve
   stack     0x7ffff7d2f000..0x7ffff7d3f000, 464 bytes in use
+  record    struct gos_g at 0x7ffff7f00100
+  account   goroutine 7 "conn 3" has waited 3.2s in chan receive at serve (...
+
+-account shows the last line alone: one sentence with all that is known, as the
+program itself tells it (gos_dump, SIGQUIT): whose turn it is, who holds a lock,
+since when, where he took it and what he does, who used a channel last.
 
 Who else waits on the same object is shown below it; for a lock, its owner and
 where that one stands; for a select, each of its channels. For a goroutine that
@@ -38,6 +45,9 @@ life: it ran, was runnable, blocked its thread, and waited, for what."""
 
     def run(self, argument):
         argv = gdb.string_to_argv(argument)
+        alone = "-account" in argv
+        if alone:
+            argv.remove("-account")
         if len(argv) > 1:
             raise Trouble("one id at a time; 'info goroutines %s' lists several" % argument)
         view = View().load()
@@ -49,7 +59,10 @@ life: it ran, was runnable, blocked its thread, and waited, for what."""
             g, _ = view.standing_on()
             if g is None:
                 raise Trouble("gdb stands on no goroutine; give an id, see 'info goroutines'")
-        _show(view, g)
+        if alone:
+            say(Accounts(view).sentence(g))
+        else:
+            _show(view, g)
         report_missing(rt)
 
 
@@ -77,6 +90,7 @@ def _show(view, g):
     _line("entry", places.of_function(g.entry).text)
     _line("stack", _stack(view, g, thread))
     _line("record", "struct gos_g at 0x%x" % g.address)
+    _line("account", Accounts(view).sentence(g))
 
 
 def _callers(rt, number):
