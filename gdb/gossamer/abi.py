@@ -15,7 +15,7 @@ NOTE_TYPE = 1
 
 _HEADER = struct.Struct("<8sIIII16s")
 _ROW = struct.Struct("<40s40sIIQ")
-_STRUCT, _FIELD, _CONST, _STATE, _REASON, _OBJECT, _EVENT, _FLAG = range(1, 9)  # enum gos_row_kind
+_STRUCT, _FIELD, _CONST, _STATE, _REASON, _OBJECT, _EVENT, _FLAG, _FLIGHT = range(1, 10)  # enum gos_row_kind
 
 _ROWS_MAX = 4096  # far above any real table; a count beyond it is not a count
 _SIZE_MAX = 1 << 20  # of one structure
@@ -26,7 +26,7 @@ class Trouble(Exception):
 
 
 Field = namedtuple("Field", "offset size form")
-Word = namedtuple("Word", "number symbol text object")  # object: of a reason, the number of what wait_obj points to
+Word = namedtuple("Word", "number symbol text object")  # object: of a reason, the number of what wait_obj points to; of the recorder's, its payload
 
 _CODES = {("u", 1): "B", ("u", 2): "H", ("u", 4): "I", ("u", 8): "Q", ("p", 8): "Q", ("cs", 8): "Q"}
 _CODES.update({("i", size): code.lower() for (form, size), code in _CODES.items() if form == "u"})
@@ -44,8 +44,8 @@ class Abi:
     def __init__(self, machine, rows):
         self.machine = machine
         self._structs, self._fields, self._consts = {}, {}, {}
-        self.states, self.reasons, self.objects, self.events, self.flags = {}, {}, {}, {}, {}
-        words = {_STATE: self.states, _REASON: self.reasons, _OBJECT: self.objects, _EVENT: self.events, _FLAG: self.flags}
+        self.states, self.reasons, self.objects, self.events, self.flags, self.flights = {}, {}, {}, {}, {}, {}
+        words = {_STATE: self.states, _REASON: self.reasons, _OBJECT: self.objects, _EVENT: self.events, _FLAG: self.flags, _FLIGHT: self.flights}
         for name, text, kind, size, value in rows:
             if kind == _STRUCT:
                 self._structs[name] = size

@@ -394,6 +394,26 @@ class Runtime:
         reader = _Reader(self.abi, "ancestor", Ancestor._fields)
         raw = bytes(self.read(g.ancestors + self.abi.field("ancestors.ancestor").offset, count * reader.size))
         return [Ancestor(*(getattr(each, name) for name in Ancestor._fields)) for each in reader.each(raw, 0)]
+    # ---- the flight recorder: flight.py ----
+
+    def flight(self):
+        """The recorder's record, or None where it is off."""
+        address = self._root_field("flight")
+        return self._plain("flight", address, "words", "exact", "start", "start_real", "without_p") if address else None
+
+    def flight_ring(self, address):
+        return self._plain("flight_ring", address, "head", "time", "mask")
+
+    def p_flights(self):
+        """(id of a P, address of its ring) of all Ps that can be read."""
+        base, count = self._root_field("ps"), self._root_field("pcount")
+        for index in range(min(count, 65_536)):
+            try:
+                p = self._plain("p", struct.unpack("<Q", self.read(base + 8 * index, 8))[0], "id", "flight")
+            except Trouble as trouble:
+                self.missing.append("P %d: %s" % (index, trouble))
+                return
+            yield p.id, p.flight
 
     def check_stack(self, g):
         """Raises Trouble unless g's saved stack pointer lies on its stack."""

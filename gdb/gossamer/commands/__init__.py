@@ -190,7 +190,7 @@ def report_missing(rt):
 
 
 def register():
-    from . import catch, goroutine, hooks, info_channels, info_goroutine, info_goroutines, info_gossamer
+    from . import catch, goroutine, hooks, info_channels, info_flight, info_goroutine, info_goroutines, info_gossamer
 
-    for module in (info_goroutines, info_goroutine, info_channels, info_gossamer, goroutine, catch, hooks):
+    for module in (info_goroutines, info_goroutine, info_channels, info_flight, info_gossamer, goroutine, catch, hooks):
         module.register()

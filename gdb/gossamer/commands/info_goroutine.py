@@ -7,6 +7,7 @@ from .. import places, words
 from ..abi import Trouble
 from ..account import Accounts
 from . import Command, View, parse_goid, report_missing, say
+from .info_flight import lately
 from .info_goroutines import created
 
 
@@ -26,6 +27,8 @@ Goroutine 7 "conn 3"
   created   accept_all at srv.c:77 by goroutine 1
             called from serve_forever at srv.c:120
   labels    request=r-881, tenant=acme
+  lately    parked 3.2s ago on chan receive of chan 0x7ffff01c0, having run for 41us on P 2
+            made ready 3.2s ago by goroutine 17 "dispatch" on P 0
   entry     serve
   stack     0x7ffff7d2f000..0x7ffff7d3f000, 464 bytes in use
   record    struct gos_g at 0x7ffff7f00100
@@ -39,7 +42,9 @@ Who else waits on the same object is shown below it; for a lock, its owner and
 where that one stands; for a select, each of its channels. For a goroutine that
 is on a thread, or locked to one, that thread is shown, with the runtime's M, and
 the P without which a goroutine that blocks its thread gets on. The times are its
-life: it ran, was runnable, blocked its thread, and waited, for what."""
+life: it ran, was runnable, blocked its thread, and waited, for what. What it did
+lately is what the program's flight recorder still has, the newest first; 'info
+flight -g ID' has more of it."""
 
     name = "info goroutine"
 
@@ -87,6 +92,8 @@ def _show(view, g):
     for label, text in _ancestors(view, g):
         _line(label, text)
     _line("labels", _labels(rt, g))
+    for number, text in enumerate(lately(view, g)):
+        _line("lately" if number == 0 else "", text)
     _line("entry", places.of_function(g.entry).text)
     _line("stack", _stack(view, g, thread))
     _line("record", "struct gos_g at 0x%x" % g.address)
