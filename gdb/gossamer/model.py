@@ -20,10 +20,12 @@ _CASES_MAX = 65_536  # of one select
 _DIRECTORY_CHUNK = 512  # slab addresses a read
 _TROUBLES_MAX = 200  # sentences after which a list is given up
 _TEXT_MAX = 1023
+MANY = 100_000  # goroutines: more are not looked through for one that may have ended
 
 _G_FIELDS = ("sched_sp", "seq", "status", "dbgmask", "reason", "goid", "stack_lo", "stack_hi", "wait_since", "wait_obj",
              "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "flags", "locked_m", "name", "labels", "creation", "ancestors")
-_CHAN_FIELDS = ("live", "owner", "closed", "count", "capacity", "elem_size", "buffer", "recvx", "sendx", "recvq", "sendq", "elem_type", "file", "line")
+_CHAN_FIELDS = ("live", "owner", "closed", "count", "capacity", "elem_size", "buffer", "recvx", "sendx", "recvq", "sendq", "elem_type", "file", "line",
+                "sender", "sent_at", "receiver", "received_at", "closer", "close_pc", "closed_at")
 _SUDOG_FIELDS = ("g", "next", "prev", "waitlink", "elem", "obj", "case_dir", "is_select")
 
 Sudog = namedtuple("Sudog", "address g goid next prev waitlink elem obj case_dir is_select")
@@ -42,18 +44,31 @@ class Chan(namedtuple("Chan", ("address",) + _CHAN_FIELDS)):
     def made_at(self):
         return _made_at(self.file, self.line)
 
+    @property
+    def sent(self):
+        return Mark(self.sender, 0, self.sent_at)
 
+    @property
+    def received(self):
+        return Mark(self.receiver, 0, self.received_at)
+
+    @property
+    def shut(self):
+        return Mark(self.closer, self.close_pc, self.closed_at)
+
+
+Mark = namedtuple("Mark", "goid pc at")  # who did something last, 0 is the runtime; where, 0 is nowhere known; when, 0 is never
 Stack = namedtuple("Stack", "pcs whole")  # return addresses, the innermost first; whether the last frame is the goroutine's first
 Ancestor = namedtuple("Ancestor", "goid creator create_pc creation")
 # waiters, readers, writers: how many goroutines wait, so; the others are goids, 0 for nobody.
-Mutex = namedtuple("Mutex", "address state owner waiters")
-RWMutex = namedtuple("RWMutex", "address owner holders next readers writers")  # owner writes, or so many holders read, whom next waits for
-Cond = namedtuple("Cond", "address waiters first")  # first: of the sudogs of those who have got to waiting
-Once = namedtuple("Once", "address done owner waiters")
-WaitGroup = namedtuple("WaitGroup", "address count waiters")
-Sema = namedtuple("Sema", "address units")
+Mutex = namedtuple("Mutex", "address state owner waiters lock")  # lock: a Mark, while there is an owner
+RWMutex = namedtuple("RWMutex", "address owner holders next readers writers lock read")  # owner writes, or so many holders read, whom next waits for
+Cond = namedtuple("Cond", "address waiters first called")  # first: of the sudogs of those who have got to waiting
+Once = namedtuple("Once", "address done owner waiters call")
+WaitGroup = namedtuple("WaitGroup", "address count waiters changed")
+Sema = namedtuple("Sema", "address units acquired released")
 Timer = namedtuple("Timer", "address live active when period chan fn creator create_pc")
-Context = namedtuple("Context", "address live err deadline done parent children key value made_at")  # deadline: None where there is none
+Context = namedtuple("Context", "address live err deadline done parent children key value made_at ended")  # deadline: None where there is none
 Pollfd = namedtuple("Pollfd", "address fd rg wg")
 M = namedtuple("M", "address id tid curg p spinning asleep")
 P = namedtuple("P", "address id status m tick parks spawns ends steals preempts handoffs")
@@ -104,6 +119,7 @@ class Runtime:
         self._g = _Reader(self.abi, "g", _G_FIELDS)
         self._sudog = _Reader(self.abi, "sudog", _SUDOG_FIELDS)
         self._chan = _Reader(self.abi, "chan", _CHAN_FIELDS)
+        self._living = None
 
     def _root_field(self, name):
         field = self.abi.field("runtime.%s" % name)
@@ -261,6 +277,18 @@ class Runtime:
         ids = "%d..%d" % (lowest, highest)
         exist = "%s exist" % ids if highest - lowest + 1 == count else "%d exist, between %s" % (count, ids.replace("..", " and "))
         raise Trouble("no goroutine %d (%s%s)" % (goid, exist, "; " + why if why else ""))
+
+    def has_ended(self, goid):
+        """Whether the goroutine of this id is gone for good. Where there are so many that looking takes long, nobody is said to be."""
+        if goid == 0 or self._living is None and self.gcount > MANY:
+            return False
+        if self._living is None:
+            self.remember(self.goroutines())
+        return goid not in self._living and not self.missing
+
+    def remember(self, goroutines):
+        """Who lives, from one who has read them all."""
+        self._living = {g.goid for g in goroutines}
 
     def ms(self):
         """Every M, as far as they can be read: Iterator[M]."""
@@ -482,6 +510,14 @@ class Runtime:
         except Trouble:
             return "?"
 
+    def channel_among(self, address):
+        """The channel at an address; Trouble where none ever was: in a core any memory may look like one."""
+        per_slab, size = self.abi.const("c_per_slab", high=1 << 24), self.abi.size("chan")
+        for slab, items in self.slabs("cslabs", self._root_field("ccount"), per_slab, size, "channels"):
+            if 0 <= address - slab < items * size and (address - slab) % size == 0:
+                return self.channel(address)
+        raise Trouble("there is no channel at 0x%x; 'info channels' lists them" % address)
+
     def channels(self):
         """Every channel that was made and not freed: Iterator[Chan]."""
         for values in self._records(self._chan, "cslabs", self._root_field("ccount"), self.abi.const("c_per_slab", high=1 << 24), "channels"):
@@ -489,36 +525,39 @@ class Runtime:
                 yield self._chan_of(values)
 
     def mutex(self, address):
-        values = self._plain("mutex", address, "state", "owner")
-        return Mutex(address, values.state, values.owner, values.state // self.abi.const("mutex_waiter"))
+        values = self._plain("mutex", address, "state", "owner", "pc", "since")
+        return Mutex(address, values.state, values.owner, values.state // self.abi.const("mutex_waiter"), Mark(values.owner, values.pc, values.since))
 
     def _inner_mutex(self, name, address):
         """A mutex that is the field `name` of something at an address."""
         return self.mutex(address + self.abi.field(name).offset)
 
     def rwmutex(self, address):
-        values = self._plain("rwmutex", address, "readers", "leaving", "owner")
+        values = self._plain("rwmutex", address, "readers", "leaving", "owner", "pc", "since", "reader", "reader_pc", "reader_at")
+        marks = Mark(values.owner, values.pc, values.since), Mark(values.reader, values.reader_pc, values.reader_at)
         mutex = self._inner_mutex("rwmutex.writers", address)
         if values.owner:
-            return RWMutex(address, values.owner, 0, 0, values.readers + self.abi.const("rwmutex_writer"), mutex.waiters)
+            return RWMutex(address, values.owner, 0, 0, values.readers + self.abi.const("rwmutex_writer"), mutex.waiters, *marks)
         if values.readers >= 0:
-            return RWMutex(address, 0, values.readers, 0, 0, mutex.waiters)
+            return RWMutex(address, 0, values.readers, 0, 0, mutex.waiters, *marks)
         inside = max(0, values.leaving)
-        return RWMutex(address, 0, inside, mutex.owner, max(0, values.readers + self.abi.const("rwmutex_writer") - inside), mutex.waiters)
+        return RWMutex(address, 0, inside, mutex.owner, max(0, values.readers + self.abi.const("rwmutex_writer") - inside), mutex.waiters, *marks)
 
     def cond(self, address):
-        values = self._plain("cond", address, "wait", "notify", "first")
-        return Cond(address, values.wait - values.notify & _U32, values.first)
+        values = self._plain("cond", address, "wait", "notify", "first", "caller", "call_pc", "called_at")
+        return Cond(address, values.wait - values.notify & _U32, values.first, Mark(values.caller, values.call_pc, values.called_at))
 
     def once(self, address):
         mutex = self._inner_mutex("once.mutex", address)
-        return Once(address, self._plain("once", address, "done").done, mutex.owner, mutex.waiters)
+        return Once(address, self._plain("once", address, "done").done, mutex.owner, mutex.waiters, mutex.lock)
 
     def waitgroup(self, address):
-        return WaitGroup(address, *divmod(self._plain("waitgroup", address, "state").state, self.abi.const("waitgroup_one")))
+        values = self._plain("waitgroup", address, "state", "last", "last_pc", "last_at")
+        return WaitGroup(address, *divmod(values.state, self.abi.const("waitgroup_one")), Mark(values.last, values.last_pc, values.last_at))
 
     def sema(self, address):
-        return Sema(address, self._plain("sema", address, "units").units)
+        values = self._plain("sema", address, "units", "acquirer", "acquire_pc", "acquired_at", "releaser", "release_pc", "released_at")
+        return Sema(address, values.units, Mark(values.acquirer, values.acquire_pc, values.acquired_at), Mark(values.releaser, values.release_pc, values.released_at))
 
     def pollfd(self, address):
         values = self._plain("pollfd", address, "fd", "rg", "wg")
@@ -538,11 +577,12 @@ class Runtime:
         return Timer(address, values.magic == self.abi.const("timer_live"), *(getattr(values, name) for name in names))
 
     def context(self, address):
-        names = ("magic", "err", "deadline", "done", "parent", "children", "key", "value", "file", "line")
+        names = ("magic", "err", "deadline", "done", "parent", "children", "key", "value", "file", "line", "ender", "end_pc", "ended_at")
         values = self._plain("context", address, *names)
         return Context(address, values.magic == self.abi.const("context_live"), values.err,
                        None if values.deadline == self.abi.const("context_no_deadline", high=1 << 63) else values.deadline,
-                       values.done, values.parent, values.children, values.key, values.value, _made_at(self._text(values.file), values.line))
+                       values.done, values.parent, values.children, values.key, values.value, _made_at(self._text(values.file), values.line),
+                       Mark(values.ender, values.end_pc, values.ended_at))
 
     def contexts_from(self, address, link, limit):
         """The contexts at an address and on along `link` ("parent" or "next"), at most `limit`: Iterator[Context]. Ends at a cycle with a Trouble."""

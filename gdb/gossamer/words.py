@@ -145,11 +145,11 @@ def waits_on(rt, g, memo=None):
         if kind == "CHAN":
             return _memo(memo, g.wait_obj, lambda: channel(rt, rt.channel(g.wait_obj)))
         if kind == "MUTEX":
-            return _memo(memo, g.wait_obj, lambda: mutex(rt.mutex(g.wait_obj)))
+            return _memo(memo, g.wait_obj, lambda: mutex(rt, rt.mutex(g.wait_obj)))
         if kind == "RWMUTEX":
-            return rwmutex(rt.rwmutex(g.wait_obj), g.goid)
+            return rwmutex(rt, rt.rwmutex(g.wait_obj), g.goid)
         if kind == "ONCE":
-            return _memo(memo, g.wait_obj, lambda: once(rt.once(g.wait_obj)))
+            return _memo(memo, g.wait_obj, lambda: once(rt, rt.once(g.wait_obj)))
         if kind == "GROUP":
             return _memo(memo, g.wait_obj, lambda: "waitgroup 0x%x (%s)" % (g.wait_obj, to_come(rt.waitgroup(g.wait_obj))))
         if kind == "FD":
@@ -161,30 +161,34 @@ def waits_on(rt, g, memo=None):
     return "%s 0x%x" % (_object_word(rt, g), g.wait_obj) if kind else ""
 
 
-def mutex(m):
-    return "mutex 0x%x (%s)" % (m.address, "held by goroutine %d" % m.owner if m.owner else "free")
+def holder(rt, goid):
+    """"goroutine 7", or "goroutine 7, which has ended": a lock that nobody will give back."""
+    return "goroutine %d%s" % (goid, ", which has ended" if rt.has_ended(goid) else "")
 
 
-def rwmutex(rw, but=None):
-    return "rwmutex 0x%x (%s)" % (rw.address, rwmutex_holders(rw, but))
+def mutex(rt, m):
+    return "mutex 0x%x (%s)" % (m.address, "held by " + holder(rt, m.owner) if m.owner else "free")
 
 
-def rwmutex_holders(rw, but=None):
-    """Who has it and who comes next: "held by 2 readers that goroutine 7 waits for". but: the goroutine of which this is said."""
-    if rw.owner:
-        return "held by goroutine %d" % rw.owner
+def rwmutex(rt, rw, but=None):
+    return "rwmutex 0x%x (%s)" % (rw.address, "held by " + holder(rt, rw.owner) if rw.owner else rwmutex_readers(rw, but))
+
+
+def rwmutex_readers(rw, but=None):
+    """Of one that no writer holds: "held by 2 readers that goroutine 7 waits for". but: the goroutine of which this is said."""
     if not rw.holders:
         return "free"
     text = "held by " + count(rw.holders, "reader")
     return text + " that goroutine %d waits for" % rw.next if rw.next and rw.next != but else text
 
 
-def once(o):
-    return "once 0x%x (%s)" % (o.address, once_state(o))
+def once(rt, o):
+    return "once 0x%x (%s)" % (o.address, "run by " + holder(rt, o.owner) if o.owner and not o.done else once_state(o))
 
 
 def once_state(o):
-    return "run by goroutine %d" % o.owner if o.owner and not o.done else "done" if o.done else "not run"
+    """Of one that nobody runs."""
+    return "done" if o.done else "not run"
 
 
 def to_come(wg):

@@ -28,9 +28,9 @@ START_TEST(channels_show_their_elements_and_waiters)
 	gdb_do(&run, "plain", "print numbers");
 	gdb_attach(&run, &d);
 	gdb_has(&run, "pointer",
-		"^\\$1 = chan 0x[0-9a-f]+ \\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
+		"^\\$1 = chan 0x[0-9a-f]+ \\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); last sent to by goroutine 1 .*; last received from by goroutine 1 .* ago; waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
 	gdb_has(&run, "value",
-		"^\\$2 = chan 0x[0-9a-f]+ \\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
+		"^\\$2 = chan 0x[0-9a-f]+ \\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); last sent to by goroutine 1 .*; last received from by goroutine 1 .* ago; waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
 	gdb_has(&run, "empty",
 		"^\\$3 = chan 0x[0-9a-f]+ \\(struct seed, 0/0, made at garden\\.c:[0-9]+\\); waiting to receive: [0-9]+, [0-9]+$");
 	gdb_has(&run, "nil", "= 0x0$|\\(gos_chan \\*\\) 0x0");
@@ -38,7 +38,7 @@ START_TEST(channels_show_their_elements_and_waiters)
 	ck_assert_int_eq(gdb_lines(&run, "channels"), 4);
 	ck_assert_int_eq(gdb_lines(&run, "waited"), 4);
 	gdb_says(&run, "bad", "^'-x' is no option");
-	gdb_says(&run, "mutex", " = held by goroutine 2, 2 goroutines wait$");
+	gdb_says(&run, "mutex", " = held by goroutine 2 for .*, locked at holder \\(garden\\.c:[0-9]+\\), 2 goroutines wait$");
 	gdb_has(&run, "printers", "gos_chan");
 	gdb_has(&run, "plain", "\\(gos_chan \\*\\) 0x");
 	gdb_free(&run);
@@ -59,7 +59,7 @@ START_TEST(channels_print_where_their_type_is_opaque)
 	gdb_do(&run, "list", "info goroutines 2");
 	gdb_attach(&run, &d);
 	gdb_has(&run, "pointer",
-		"\\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
+		"\\(unsigned long, 4/4, made at garden\\.c:[0-9]+\\); last sent to by goroutine 1 .*; last received from by goroutine 1 .* ago; waiting to send: [0-9]+ = \\{3, 4, 5, 6\\}$");
 	gdb_has(&run, "value", "\\{3, 4, 5, 6\\}$|<incomplete type>$");
 	gdb_has(&run, "g", "0x[0-9a-f]+$");
 	gdb_has(&run, "enter", "holder \\(\\) at ");

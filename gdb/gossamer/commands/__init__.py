@@ -93,6 +93,8 @@ class View:
         with uncollected():
             self.goroutines = sorted(self.rt.goroutines(), key=operator.attrgetter("goid"))
             self.on_thread = self.rt.on_threads(self.goroutines, self.threads)
+        if len(self.goroutines) <= model.MANY:
+            self.rt.remember(self.goroutines)
         return self
 
     def place_one(self, g):
@@ -190,7 +192,7 @@ def report_missing(rt):
 
 
 def register():
-    from . import catch, goroutine, hooks, info_channels, info_flight, info_goroutine, info_goroutines, info_gossamer
+    from . import catch, goroutine, hooks, info_channel, info_channels, info_flight, info_goroutine, info_goroutines, info_gossamer
 
-    for module in (info_goroutines, info_goroutine, info_channels, info_flight, info_gossamer, goroutine, catch, hooks):
+    for module in (info_goroutines, info_goroutine, info_channels, info_channel, info_flight, info_gossamer, goroutine, catch, hooks):
         module.register()

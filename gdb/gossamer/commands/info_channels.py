@@ -22,7 +22,8 @@ first 20 that have waiters, then others, are shown.
 
 Elements: how many are in the buffer, of how many that fit. The waiting are
 goroutines' ids. Made: also what sends on it or closes it, where that is a timer,
-a ticker or a context. 'print *(gos_chan *) ADDRESS' shows the elements."""
+a ticker or a context. 'info channel ADDRESS' shows all that is known about one,
+'print *(gos_chan *) ADDRESS' the elements."""
 
     name = "info channels"
 

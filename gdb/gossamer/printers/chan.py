@@ -5,7 +5,7 @@ import re
 
 import gdb
 
-from .. import words
+from .. import record, words
 from ..abi import Trouble
 from ..target import read
 
@@ -14,7 +14,7 @@ _CAPACITY_MAX = 1 << 40
 
 
 class ChanPrinter:
-    """chan 0x7ffff01c0 (int, 2/4, made at pipeline.c:33); waiting to send: 9 = {1, 2}"""
+    """chan 0x7ffff01c0 (int, 2/4, made at pipeline.c:33); last sent to by goroutine 3 2.0s ago; waiting to send: 9 = {1, 2}"""
 
     def __init__(self, rt, channel):
         self.rt, self.channel = rt, channel
@@ -36,7 +36,7 @@ class ChanPrinter:
     def to_string(self):
         queues = (("waiting to send", self.channel.sendq), ("waiting to receive", self.channel.recvq))
         waiting = ["%s: %s" % (label, words.waiters(self.rt, first)) for label, first in queues if first]
-        return "; ".join([words.channel(self.rt, self.channel)] + waiting)
+        return "; ".join([words.channel(self.rt, self.channel)] + record.channel(self.rt, self.channel) + waiting)
 
     def children(self):
         c = self.channel

@@ -3,7 +3,7 @@
 
 import errno
 
-from .. import places, words
+from .. import places, record, words
 from ..abi import Trouble
 from .sync import Printer
 
@@ -68,7 +68,12 @@ class ContextPrinter(Printer):
     @classmethod
     def about(cls, rt, c):
         if c.err:
-            yield {-errno.ECANCELED: "cancelled", -errno.ETIMEDOUT: "timed out"}.get(c.err, "ended: %d" % c.err)
+            how = {-errno.ECANCELED: "cancelled", -errno.ETIMEDOUT: "timed out"}.get(c.err, "ended: %d" % c.err)
+            if c.ended.goid:
+                how = record.done(rt, how, c.ended)
+            elif c.ended.at:
+                how += " %s ago" % words.duration(max(0, rt.now - c.ended.at))
+            yield how
         elif c.deadline is not None:
             yield words.left(rt, c.deadline)
         if not c.live:
