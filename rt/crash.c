@@ -362,7 +362,7 @@ int gos_dump(int fd, unsigned flags)
 {
 	struct rt_regs regs;
 	rt_regs_here(&regs);
-	if (flags == 0 || (flags & ~(unsigned)(GOS_DUMP_STACKS | GOS_DUMP_ACCOUNTS)) != 0)
+	if (flags == 0 || (flags & ~(unsigned)(GOS_DUMP_STACKS | GOS_DUMP_GROUPS | GOS_DUMP_ACCOUNTS)) != 0)
 		return -EINVAL;
 	int error = check_fd(fd);
 	if (error != 0)
@@ -371,6 +371,7 @@ int gos_dump(int fd, unsigned flags)
 	asked_by(report, &regs, __builtin_return_address(0));
 	report->show_current = (flags & GOS_DUMP_STACKS) != 0 && report->current != NULL;
 	report->show_others = (flags & GOS_DUMP_STACKS) != 0;
+	report->groups = (flags & GOS_DUMP_GROUPS) != 0;
 	report->accounts = (flags & GOS_DUMP_ACCOUNTS) != 0;
 	return -answered(report).error;
 }

@@ -27,6 +27,7 @@
 #include "clock.h"
 #include "crash.h"
 #include "deadlocks.h"
+#include "groups.h"
 #include "machine.h"
 #include "printer.h"
 #include "state.h"
@@ -576,6 +577,99 @@ static void print_accounts(struct printer *p)
 	rt_accounts_end(&accounts);
 }
 
+/* "3 goroutines [chan receive, 1.2s to 3.4s]: 7, 9, 12" */
+static void put_group_header(struct printer *p, const struct rt_group *group)
+{
+	rt_put_count(&p->out, group->count, "goroutine");
+	rt_put(&p->out, " [");
+	rt_put(&p->out, doing(&p->g));
+	if (group->status == GOS_WAITING || group->status == GOS_SYSCALL) {
+		int64_t now = rt_now();
+		rt_put(&p->out, ", ");
+		rt_put_duration(&p->out, now - group->newest);
+		if (group->count > 1) {
+			rt_put(&p->out, " to ");
+			rt_put_duration(&p->out, now - group->oldest);
+		}
+	}
+	for (const struct rt_flag_word *flag = rt_flag_words; flag->word != NULL; flag++) {
+		if (group->flags & flag->bit) {
+			rt_put(&p->out, ", ");
+			rt_put(&p->out, flag->word);
+		}
+	}
+	rt_put(&p->out, "]: ");
+	for (uint64_t i = 0; i < group->count && i < RT_GROUP_IDS; i++) {
+		rt_put(&p->out, i > 0 ? ", " : "");
+		rt_put_number(&p->out, group->ids[i], 10);
+	}
+	if (group->count > RT_GROUP_IDS) {
+		rt_put(&p->out, " and ");
+		rt_put_number(&p->out, group->count - RT_GROUP_IDS, 10);
+		rt_put(&p->out, " more");
+	}
+	rt_put(&p->out, "\n");
+}
+
+static void put_group(struct printer *p, const struct rt_groups *groups, const struct rt_group *group)
+{
+	p->g = (struct gos_g){.goid = group->goid, .status = group->status, .reason = group->reason, .flags = group->flags, .entry = group->entry, .creator = group->creator, .create_pc = group->create_pc};
+	put_group_header(p, group);
+	rt_group_trace(groups, group, &p->trace);
+	if (group->silent)
+		rt_put(&p->out, "\tgoroutine running on other thread; stack unavailable\n");
+	else if (put_frames(p, group->wait_pc, p->out.report->system) == 0)
+		put_symbol(p, rt_printer_symbol(&p->out, (uint64_t)(uintptr_t)group->entry, true));
+	put_creation(p, &p->g);
+	rt_put(&p->out, "\n");
+}
+
+/* Who takes this over begins it anew. */
+RT_READS_WHILE_WRITTEN static void print_groups(struct printer *p)
+{
+	struct rt_report *report = p->out.report;
+	struct rt_groups groups;
+	uint64_t count = rt_load_acquire(&gos_runtime.gcount);
+
+	if (!rt_groups_begin(&groups)) {
+		rt_put(&p->out, "gossamer: no memory for groups\n\n");
+		return;
+	}
+	for (uint64_t i = 0; i < count && !p->out.lost; i++) {
+		struct gos_g *gp = rt_goroutine_number(i);
+		beat(p);
+		if (gp == report->current) {
+			unwind_current(p);
+			p->g = *gp;
+			if (p->g.status != GOS_SYSCALL)
+				p->g.status = GOS_RUNNING;
+			p->g.wait_pc = report->user_pc;
+			rt_groups_add(&groups, gp, &p->g, &p->trace);
+			continue;
+		}
+		enum found found = look_at(p, gp);
+		if (found != FOUND_NONE)
+			rt_groups_add(&groups, gp, &p->g, found != FOUND_SILENT ? &p->trace : NULL);
+	}
+	rt_groups_sort(&groups);
+	rt_put_count(&p->out, groups.members + groups.others, "goroutine");
+	rt_put(&p->out, " in ");
+	rt_put_count(&p->out, groups.count, "group");
+	rt_put(&p->out, groups.others != 0 ? ", and " : ":\n\n");
+	if (groups.others != 0) {
+		rt_put_number(&p->out, groups.others, 10);
+		rt_put(&p->out, " of them in more groups than there is room for:\n\n");
+	}
+	for (uint32_t i = 0; i < groups.count && !p->out.lost; i++) {
+		beat(p);
+		put_group(p, &groups, &groups.group[i]);
+		if (p->out.used > sizeof p->out.text / 2)
+			rt_printer_flush(&p->out, RT_NEXT_GROUPS);
+	}
+	rt_printer_flush(&p->out, RT_NEXT_ACCOUNTS);
+	rt_groups_end(&groups);
+}
+
 /* Those who wait for owned locks come first, then who has waited longest; of equals the first. */
 RT_READS_WHILE_WRITTEN static void print_stuck(struct printer *p)
 {
@@ -634,8 +728,12 @@ static void print_goroutines(struct printer *p)
 	}
 	if (report->next < 2)
 		report->next = 2;
-	if (report->show_others && report->next < RT_NEXT_ACCOUNTS)
+	if (report->show_others && report->next < RT_NEXT_GROUPS)
 		print_others(p);
+	if (report->next < RT_NEXT_GROUPS && !p->out.lost)
+		report->next = RT_NEXT_GROUPS;
+	if (report->groups && report->next < RT_NEXT_ACCOUNTS && !p->out.lost)
+		print_groups(p);
 	if (report->next < RT_NEXT_ACCOUNTS && !p->out.lost)
 		report->next = RT_NEXT_ACCOUNTS;
 	if (report->accounts && !p->out.lost)
@@ -670,7 +768,7 @@ bool rt_report_print(struct rt_report *report, bool full)
 			report->found = rt_deadlocks_look(&p->out, report->deadlock_ns, report->fd >= 0, report->once);
 		rt_printer_flush(&p->out, 1);
 	}
-	if (report->show_current || report->show_others || report->accounts || report->stuck)
+	if (report->show_current || report->show_others || report->groups || report->accounts || report->stuck)
 		print_goroutines(p);
 	if (p->out.symbols != NULL)
 		rt_symbolize_end(p->out.symbols);

@@ -601,13 +601,16 @@ GOS_API int gos_recovered_signal(void);
 GOS_API void gos_stack_dump(int fd);
 
 /*
- * Writes to fd what the flags ask for, while the program goes on: each goroutine's traceback as gos_stack_dump does, then a sentence about each goroutine: who it is, what it
+ * Writes to fd what the flags ask for, while the program goes on: each goroutine's traceback as gos_stack_dump does; then
+ * those that are in the same state, for the same reason, with the same stack and made at the same place together, the most first, with how many they are, some of their ids and
+ * how long they wait, the latest and the longest; then a sentence about each goroutine: who it is, what it
  * does, since when, where, for what, by whom, whose turn it is (gossamer(7) has the grammar). 0, or -EINVAL for flags that do not exist or none, -EBADF where fd is not open
  * for writing, and what write(2) says when it fails.
  *
  * Any thread may call, not a signal handler. Blocks: the thread, while it writes.  Panics: no.  Owns: nothing.
  */
 #define GOS_DUMP_STACKS 1u
+#define GOS_DUMP_GROUPS 2u
 #define GOS_DUMP_ACCOUNTS 4u
 GOS_API int gos_dump(int fd, unsigned flags);
 

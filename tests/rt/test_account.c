@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: a goroutine's account can be had at any moment, and SIGQUIT ends with those that matter: rt/account.c. What each says in full is for tests/gdb/test_account.c. Method:
+ * accounts of goroutines that never stand still, each of which must be a sentence; and programs that end.
+ */
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gos_test.h"
+
+static char text[8 << 20];
+
+static void dump(void)
+{
+	int fd = memfd_create("accounts", 0);
+	expect(fd >= 0);
+	expect_eq(gos_dump(fd, GOS_DUMP_ACCOUNTS), 0);
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+	expect(n >= 0);
+	text[n] = 0;
+	close(fd);
+}
+
+static gos_mutex lock;
+static gos_rwmutex rw;
+static gos_chan *pipe_line, *never;
+static gos_cond cond;
+static int stop;
+
+static void change(uint64_t seed)
+{
+	gos_set_label("who", "changes");
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		int value = 1;
+		struct gos_case cases[] = {GOS_SEND(pipe_line, &value), GOS_RECV(pipe_line, &value)};
+		switch (gos_test_random(&seed) % 8) {
+		case 0:
+			gos_mutex_lock(&lock);
+			gos_yield();
+			gos_mutex_unlock(&lock);
+			break;
+		case 1:
+			gos_rwmutex_rlock(&rw);
+			gos_yield();
+			gos_rwmutex_runlock(&rw);
+			break;
+		case 2:
+			gos_rwmutex_lock(&rw);
+			gos_rwmutex_unlock(&rw);
+			break;
+		case 3:
+			gos_select(cases, 2);
+			break;
+		case 4:
+			gos_sleep(1000);
+			break;
+		case 5:
+			gos_blocking_begin();
+			gos_blocking_end();
+			break;
+		case 6:
+			gos_cond_broadcast(&cond);
+			break;
+		default:
+			gos_yield();
+			break;
+		}
+	}
+}
+
+static void wait_on_cond(void)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		gos_mutex_lock(&lock);
+		gos_cond_wait(&cond, &lock);
+		gos_mutex_unlock(&lock);
+	}
+}
+
+static void short_life(void)
+{
+	gos_set_name("mayfly");
+	gos_yield();
+}
+
+GOS_TEST_WITHIN(of_goroutines_that_change, 120)
+{
+	regex_t sentence;
+	uint64_t seed = gos_test_seed();
+	expect_eq(regcomp(&sentence,
+	                  "^goroutine [0-9]+( \"[^\"]*\")? (has waited [0-9.]+[a-z]+ in [a-zA-Z. ]+|has been runnable for [0-9.]+[a-z]+|is running on thread [0-9]+|"
+	                  "is running|has blocked thread [0-9]+ for [0-9.]+[a-z]+ in syscall| for [0-9.]+[a-z]+ in syscall).*$",
+	                  REG_EXTENDED | REG_NOSUB),
+	          0);
+	pipe_line = gos_chan_make(int, 1);
+	for (uint64_t i = 0; i < 12; i++)
+		go(change, seed + i);
+	for (int i = 0; i < 3; i++)
+		go(wait_on_cond);
+	for (int looks = 0; looks < 80 / GOS_TEST_SLOW; looks++) {
+		int lines = 0;
+		for (int i = 0; i < 5; i++)
+			go(short_life);
+		dump();
+		for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1, lines++) {
+			*end = 0;
+			if (regexec(&sentence, at, 0, NULL, 0) != 0) {
+				fprintf(stderr, "no sentence: %s\n", at);
+				expect(!"a sentence");
+			}
+		}
+		expect(lines >= 16);
+		gos_yield();
+	}
+	stop = 1;
+	for (int i = 0; i < 10000 && gos_num_goroutines() > 1; i++) { /* whoever waits for another that has stopped */
+		int value = 0;
+		struct gos_case cases[] = {GOS_SEND(pipe_line, &value), GOS_RECV(pipe_line, &value)};
+		gos_cond_broadcast(&cond);
+		gos_select_try(cases, 2);
+		gos_sleep(GOS_MS);
+	}
+	expect_eq(gos_num_goroutines(), 1);
+	regfree(&sentence);
+}
+
+/* ---- SIGQUIT ---- */
+
+static void hold(void)
+{
+	gos_set_name("holder");
+	gos_mutex_lock(&lock);
+	gos_chan_recv(never, NULL);
+}
+
+static void want(void)
+{
+	gos_set_name("wants it");
+	gos_mutex_lock(&lock);
+}
+
+static void sleep_long(void)
+{
+	gos_sleep(3600 * GOS_S);
+}
+
+/* Those who wait for a lock come first, and it is a screenful. */
+static void quit(void)
+{
+	never = gos_chan_make(int, 0);
+	gos_test_until_waiting(go(hold), "chan receive");
+	for (int i = 0; i < 100; i++)
+		go(sleep_long);
+	gos_test_until_n_waiting(100, "sleep");
+	gos_test_until_waiting(go(want), "sync.Mutex.Lock");
+	kill(getpid(), SIGQUIT);
+	for (;;)
+		gos_sleep(GOS_S);
+}
+
+static const struct gos_death deaths[] = {
+	{"quit",
+	 quit,
+	 2,
+	 {"SIGQUIT: quit\n", " [sleep", "created by quit\n", "\n\ngoroutine ", " \"wants it\" has waited ", " that goroutine 2 \"holder\" has held for ",
+	  "\ngoroutine 2 \"holder\" has waited ", "more that wait\n"}},
+};
+GOS_DEATHS(deaths)
