@@ -19,8 +19,10 @@
 #include "slab.h"
 #include "traceback.h"
 
-#define RULES 512           /* remembered by a P: a power of two */
-#define LONG_SITES 16       /* a power of two */
+#define RULES_SETS 128      /* of rules that a P remembers: a power of two */
+#define RULES_WAYS 4        /* in each: return addresses that go to the same set shall not drive each other out, over and over */
+#define PAIRS 256           /* likewise */
+#define LONG_SITES 16       /* likewise */
 #define LOOKS_MAX 1024      /* into unwind tables, at once */
 #define LOOK_EVERY 8000     /* ns; such a look costs about one of eight */
 #define UNLOADED_EVERY GOS_MS /* at most so often is it asked whether code was unloaded */
@@ -32,7 +34,7 @@ struct check {
 	int32_t relative;
 	uint64_t value;
 };
-#define CHECKS_MAX (2 * RT_CREATIONSTACK_MAX)
+#define CHECKS_MAX (3 * RT_CREATIONSTACK_MAX)
 
 /* A place with more callers than one. Each check makes sure that the next reads what it means to: origin.h. */
 struct long_site {
@@ -45,15 +47,39 @@ struct long_site {
 	struct check checks[CHECKS_MAX];
 };
 
+/* One stack, on the way up. */
+struct walk {
+	uint64_t pc, sp, rbp; /* of the frame that is looked at */
+	bool rbp_known;
+	uint64_t stack_hi;
+	uint32_t depth;       /* callers wanted */
+	/* What is found. */
+	uint32_t count;       /* of pcs */
+	bool whole;
+	uint64_t pcs[RT_DEPOT_FRAMES_MAX];
+	uint32_t read;        /* return addresses that were read: pcs but the first, and the one in rt_gostart */
+	bool tables;          /* some were found in another way than by rules */
+	bool uses_rbp, rbp_checked;
+	uint32_t rbp_at;      /* where rbp was saved, from the bottom; 0: it is the register */
+	uint32_t count_of_checks;
+	struct check checks[CHECKS_MAX];
+};
+
 struct rt_origins {
 	int64_t refilled_at, asked_at; /* coarse times */
 	uint64_t unloaded;             /* times that code was unloaded, when it was last asked */
 	uint32_t looks;                /* that may still be had */
-	struct {
-		uint64_t pc;
-		struct rt_frame_rule rule;
-	} rules[RULES];
+	struct remembered {
+		uint64_t pc[RULES_WAYS];
+		struct rt_frame_rule rule[RULES_WAYS];
+	} rules[RULES_SETS];
+	uint32_t next_way;             /* the one that is given up next */
+	struct pair {
+		uint64_t pc, caller;
+		uint32_t creation;
+	} pairs[PAIRS]; /* where one caller is all that there is to know */
 	struct long_site sites[LONG_SITES];
+	struct walk walk; /* the one under way: not on the goroutine's stack, which may be small */
 };
 
 /* ---- code that comes and goes --------------------------------------------------------------------------------------- */
@@ -75,6 +101,7 @@ static void forget_unloaded(struct gos_p *pp, struct rt_origins *o, int64_t now)
 		return;
 	o->unloaded = unloaded;
 	memset(o->rules, 0, sizeof o->rules);
+	memset(o->pairs, 0, sizeof o->pairs);
 	memset(o->sites, 0, sizeof o->sites);
 	memset(pp->sites, 0, sizeof pp->sites);
 }
@@ -92,37 +119,24 @@ static bool may_look(struct rt_origins *o)
 /* False: the budget is used up. */
 static bool rule_of(struct rt_origins *o, uint64_t pc, struct rt_frame_rule *rule)
 {
-	uint64_t i = (pc ^ pc >> 9) % RULES;
-	if (rt_unlikely(o->rules[i].pc != pc)) {
+	struct remembered *set = &o->rules[(pc * 0x9e3779b97f4a7c15u >> 40) % RULES_SETS];
+	uint32_t way = 0;
+	while (way < RULES_WAYS && set->pc[way] != pc)
+		way++;
+	if (rt_unlikely(way == RULES_WAYS)) {
 		if (!may_look(o))
 			return false;
-		o->rules[i].rule = rt_frame_rule(pc);
-		o->rules[i].pc = pc;
+		way = o->next_way++ % RULES_WAYS;
+		set->rule[way] = rt_frame_rule(pc);
+		set->pc[way] = pc;
 	}
-	*rule = o->rules[i].rule;
+	*rule = set->rule[way];
 	return true;
 }
 
 /* ---- all of them ---------------------------------------------------------------------------------------------------- */
 
-struct walk {
-	uint64_t pc, sp, rbp; /* of the frame that is looked at */
-	bool rbp_known;
-	uint64_t stack_hi;
-	uint32_t depth;       /* callers wanted */
-	/* What is found. */
-	uint32_t count;       /* of pcs */
-	bool whole;
-	uint64_t pcs[RT_DEPOT_FRAMES_MAX];
-	uint32_t read;        /* return addresses that were read: pcs but the first, and the one in rt_gostart */
-	bool tables;          /* some were found in another way than by rules */
-	bool uses_rbp, rbp_checked;
-	uint32_t rbp_at;      /* where rbp was saved, from the bottom; 0: it is the register */
-	uint32_t count_of_checks;
-	struct check checks[CHECKS_MAX];
-};
-
-/* The rest, from a frame on that takes more than a rule. False: the budget is used up. */
+/* The rest, from a frame on that takes more than a rule: handwritten assembly, mostly. False: the budget is used up. */
 static bool walk_by_tables(struct rt_origins *o, struct walk *w)
 {
 	struct rt_memory memory = {.lo = w->sp, .hi = w->stack_hi, .bytes = (const char *)(uintptr_t)w->sp};
@@ -169,21 +183,55 @@ static void begin(struct walk *w, uint64_t pc, uint64_t sp, uint64_t rbp, uint64
 	w->read = w->rbp_at = w->count_of_checks = 0;
 }
 
+/* What a frame that is left by rbp takes it for, is what it was. */
+static void check_rbp(struct walk *w, uint64_t bottom)
+{
+	if (!w->rbp_checked && w->rbp_at == 0)
+		w->uses_rbp = true;
+	else if (!w->rbp_checked)
+		check(w, w->rbp_at, true, w->rbp - bottom);
+	w->rbp_checked = true;
+}
+
+/* A word of the frame at hand, or of what is known to lie above. */
+static bool is_within(const struct walk *w, uint64_t at)
+{
+	return at >= w->sp && at <= w->stack_hi - 8 && at % 8 == 0;
+}
+
 /* The stack pointer of the caller; 0: not known. */
 static uint64_t go_up(struct walk *w, const struct rt_frame_rule *rule, uint64_t bottom)
 {
-	uint64_t up = w->sp + (uint32_t)rule->cfa;
-	if (rule->kind == RT_FRAME_OF_RBP) {
+	uint64_t up = (rule->kind == RT_FRAME_OF_RSP ? w->sp : w->rbp) + (uint64_t)(int64_t)rule->cfa;
+	if (rule->kind != RT_FRAME_OF_RSP) {
 		if (!w->rbp_known)
 			return 0;
-		up = w->rbp + (uint32_t)rule->cfa;
-		if (!w->rbp_checked && w->rbp_at == 0)
-			w->uses_rbp = true;
-		else if (!w->rbp_checked)
-			check(w, w->rbp_at, true, w->rbp - bottom);
-		w->rbp_checked = true;
+		check_rbp(w, bottom);
 	}
-	return up > w->sp && up <= w->stack_hi && up % 8 == 0 ? up : 0; /* else what describes it is wrong */
+	if (rule->kind == RT_FRAME_AT_RBP) {
+		uint64_t at = up;
+		if (!is_within(w, at))
+			return 0;
+		up = rt_origin_word(at);
+		check(w, at - bottom, true, up - bottom);
+	}
+	return up > w->sp && is_within(w, up - 8) ? up : 0; /* else what describes it is wrong */
+}
+
+/* What the caller's rbp is, and where it was saved. */
+static void restore_rbp(struct walk *w, const struct rt_frame_rule *rule, uint64_t up, uint64_t bottom)
+{
+	uint64_t at = (rule->rbp == RT_RBP_SAVED ? up : w->rbp) + (uint64_t)(int64_t)rule->rbp_at;
+	if (rule->rbp == RT_RBP_KEPT)
+		return;
+	w->rbp_known = rule->rbp != RT_RBP_LOST && (rule->rbp == RT_RBP_SAVED || w->rbp_known) && at < up && is_within(w, at);
+	if (!w->rbp_known)
+		return;
+	if (rule->rbp == RT_RBP_SAVED_AT_RBP)
+		check_rbp(w, bottom);
+	w->rbp = rt_origin_word(at);
+	w->rbp_at = (uint32_t)(at - bottom);
+	w->rbp_checked = false;
 }
 
 /* False: the budget is used up. */
@@ -201,16 +249,10 @@ static bool walk(struct rt_origins *o, struct walk *w)
 			return walk_by_tables(o, w);
 		if (rule.kind == RT_FRAME_UNKNOWN || (up = go_up(w, &rule, bottom)) == 0)
 			return true;
-		uint64_t saved = up + (uint64_t)(int64_t)rule.rbp_at, caller = rt_origin_word(up - 8);
+		uint64_t caller = rt_origin_word(up - 8);
 		w->read++;
 		check(w, up - 8 - bottom, false, caller);
-		if (rule.rbp == RT_RBP_SAVED && saved >= w->sp && saved < up) {
-			w->rbp = rt_origin_word(saved);
-			w->rbp_at = (uint32_t)(saved - bottom);
-			w->rbp_checked = false;
-		} else if (rule.rbp != RT_RBP_KEPT) {
-			w->rbp_known = false;
-		}
+		restore_rbp(w, &rule, up, bottom);
 		w->sp = up;
 		w->pc = caller;
 		if (!rule_of(o, caller, &rule))
@@ -231,6 +273,30 @@ static struct rt_site *site_of(struct gos_p *pp, uint64_t pc)
 	return (struct rt_site *)((char *)pp->sites + (pc & (sizeof pp->sites - sizeof *pp->sites)));
 }
 
+static struct pair *pair_of(struct rt_origins *o, uint64_t pc, uint64_t caller)
+{
+	return &o->pairs[(pc ^ caller >> 2 ^ caller >> 10) % PAIRS];
+}
+
+/* The site is of this place, but had another caller the last time: has this one been there before? 0: no. */
+static uint32_t change_caller(struct gos_p *pp, uint64_t pc, uint64_t sp, uint64_t rbp, uint64_t stack_hi)
+{
+	struct rt_site *site = site_of(pp, pc);
+	uint64_t caller;
+
+	if (site->pc == pc)
+		caller = rt_origin_word(sp + (uint64_t)(int64_t)site->offset);
+	else if (site->rbp_pc == pc && rbp - sp < stack_hi - 16 - sp)
+		caller = rt_origin_word(rbp + 8);
+	else
+		return 0;
+	const struct pair *pair = pair_of(pp->origins, pc, caller);
+	if (pair->pc != pc || pair->caller != caller)
+		return 0;
+	site->caller = caller;
+	return site->creation = pair->creation;
+}
+
 static struct long_site *long_site_of(struct rt_origins *o, uint64_t pc)
 {
 	return &o->sites[(pc ^ pc >> 6) % LONG_SITES];
@@ -244,12 +310,14 @@ static void remember(struct gos_p *pp, const struct walk *w, uint64_t bottom, ui
 	if (w->tables || w->read == 0 || (w->read < w->depth && !w->whole))
 		return;
 	/* A short site ends the matter; where ancestors are kept, there is more to do. */
-	if (w->read == 1 && rt_config.ancestors == 0 && w->checks[0].offset <= INT32_MAX && (!w->uses_rbp || w->checks[0].offset == rbp + 8 - bottom)) {
+	if (w->read == 1 && w->count_of_checks == 1 && rt_config.ancestors == 0 && w->checks[0].offset <= INT32_MAX &&
+	    (!w->uses_rbp || w->checks[0].offset == rbp + 8 - bottom)) {
 		site->pc = w->uses_rbp ? 0 : pc;
 		site->rbp_pc = w->uses_rbp ? pc : 0;
 		site->offset = (int32_t)w->checks[0].offset;
 		site->caller = w->checks[0].value;
 		site->creation = creation;
+		*pair_of(pp->origins, pc, site->caller) = (struct pair){pc, site->caller, creation};
 		return;
 	}
 	struct long_site *more = long_site_of(pp->origins, pc);
@@ -397,15 +465,15 @@ static RT_NOINLINE uint32_t find_out(struct gos_p *pp, const struct gos_g *paren
 		o->looks = more < LOOKS_MAX - o->looks ? o->looks + (uint32_t)more : LOOKS_MAX;
 		o->refilled_at = now;
 	}
-	struct walk w;
-	begin(&w, pc, sp, rbp, parent->stack_hi);
-	if (!walk(o, &w)) {
+	struct walk *w = &o->walk;
+	begin(w, pc, sp, rbp, parent->stack_hi);
+	if (!walk(o, w)) {
 		rt_count(&pp->unknown_origins);
 		return 0;
 	}
-	uint32_t creation = rt_depot_put(w.pcs, w.count, w.whole);
+	uint32_t creation = rt_depot_put(w->pcs, w->count, w->whole);
 	if (rt_likely(creation != 0))
-		remember(pp, &w, sp, rbp, creation);
+		remember(pp, w, sp, rbp, creation);
 	return creation;
 }
 
@@ -424,6 +492,9 @@ RT_NOINLINE uint32_t rt_origin_slow(struct gos_p *pp, struct gos_g *gp, uint64_t
 	if (rt_unlikely(rt_config.ancestors != 0))
 		inherit(gp, parent);
 	if (rt_likely(pp->origins != NULL)) {
+		uint32_t creation = change_caller(pp, pc, sp, rbp, parent->stack_hi);
+		if (creation != 0)
+			return creation;
 		const struct long_site *site = long_site_of(pp->origins, pc);
 		if (rt_likely(site->pc == pc) && rt_likely(holds(site, sp, rbp, parent->stack_hi)))
 			return site->creation;

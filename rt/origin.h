@@ -9,9 +9,15 @@
  *    address lies at sp + offset; or one that has a frame pointer: it lies at rbp + 8; and
  *  - what lies there is the same; and then the next frame is of a place that is known too, and so on.
  *
- * So an address that is read is a return address, whatever was called in between: frames of changing size (alloca) have a frame pointer. A site whose frames are of neither
- * kind, or of both, is never verified but walked, frame by frame, by rules that each P remembers for a return address. Only one that it does not remember costs a look into
- * the unwind tables, of about a microsecond; there is a budget for these, beyond which a goroutine gets the number 0: it is not known.
+ * So an address that is read is a return address, whatever was called in between: frames of changing size (alloca) have a frame pointer. That is what is inlined below, for
+ * one caller. For more of them origin.c does the same, and where a frame further up has a frame pointer, it first makes sure that this is as far from sp as it was.
+ *
+ * What is not as it was is walked, frame by frame, by rules that each P remembers for a return address: twenty to forty ns. Only one that it does not remember costs a look
+ * into the unwind tables, of about a microsecond; there is a budget for these, beyond which a goroutine gets the number 0: it is not known. Who has stood at a place with
+ * one caller and then with another does not even walk: the pair of the two says which stack it is.
+ *
+ * Code that was unloaded is forgotten within a millisecond, but a site whose caller is the same is not asked: where a program loads other code to the same
+ * addresses, a stack may be the earlier code's until then.
  *
  * Rejected: unwinding at each go(), 20 ns a frame at best; frame pointers alone, which most libraries lack; believing the first stack seen at a place, which is wrong for the next.
  */

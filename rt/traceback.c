@@ -885,6 +885,17 @@ bool rt_cursor_step(struct rt_cursor *cursor)
 	return true;
 }
 
+/* Is an expression no more than rbp + offset, and, with deref, what is kept there? */
+static bool is_of_rbp(uint64_t at, uint64_t length, bool deref, int64_t *offset)
+{
+	struct reader r = {at, at + length, false};
+	bool is = take(&r, 1) == 0x70 + RT_REG_RBP;
+	*offset = take_sleb(&r);
+	if (deref)
+		is &= take(&r, 1) == 0x06;
+	return is && !r.bad && r.at == r.end && *offset >= INT16_MIN && *offset <= INT16_MAX;
+}
+
 struct rt_frame_rule rt_frame_rule(uint64_t return_address)
 {
 	struct rt_frame_rule found = {.kind = RT_FRAME_UNKNOWN};
@@ -904,12 +915,19 @@ struct rt_frame_rule rt_frame_rule(uint64_t return_address)
 		return found;
 	}
 	found.kind = RT_FRAME_OTHER;
-	if (f.signal_frame || row.rule[RT_REG_RIP] != RULE_OFFSET || row.value[RT_REG_RIP] != -8 || row.rule[RT_REG_RSP] != RULE_UNSET ||
-	    (row.cfa_register != RT_REG_RSP && row.cfa_register != RT_REG_RBP) || row.cfa_offset < 0 || row.cfa_offset > INT32_MAX)
+	if (f.signal_frame || row.rule[RT_REG_RIP] != RULE_OFFSET || row.value[RT_REG_RIP] != -8 || row.rule[RT_REG_RSP] != RULE_UNSET)
 		return found;
-	found.kind = row.cfa_register == RT_REG_RSP ? RT_FRAME_OF_RSP : RT_FRAME_OF_RBP;
-	found.cfa = (int32_t)row.cfa_offset;
+	int64_t offset = row.cfa_offset;
+	if (row.cfa_register == RT_REG_COUNT && is_of_rbp(row.cfa_expression, row.cfa_expression_length, true, &offset))
+		found.kind = RT_FRAME_AT_RBP;
+	else if ((row.cfa_register == RT_REG_RSP || row.cfa_register == RT_REG_RBP) && offset >= 0 && offset <= INT32_MAX)
+		found.kind = row.cfa_register == RT_REG_RSP ? RT_FRAME_OF_RSP : RT_FRAME_OF_RBP;
+	found.cfa = (int32_t)offset;
 	switch (row.rule[RT_REG_RBP]) {
+	case RULE_EXPRESSION:
+		found.rbp = is_of_rbp((uint64_t)row.value[RT_REG_RBP], row.length[RT_REG_RBP], false, &offset) ? RT_RBP_SAVED_AT_RBP : RT_RBP_LOST;
+		found.rbp_at = (int16_t)offset;
+		break;
 	case RULE_UNSET:
 	case RULE_SAME:
 		found.rbp = RT_RBP_KEPT;

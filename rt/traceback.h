@@ -84,12 +84,13 @@ enum rt_frame_kind {
 	RT_FRAME_LAST,    /* it has no caller */
 	RT_FRAME_OF_RSP,  /* the caller's rsp is rsp + cfa */
 	RT_FRAME_OF_RBP,  /* ... rbp + cfa */
+	RT_FRAME_AT_RBP,  /* ... kept at rbp + cfa: gcc's frames of variables that are aligned to more than 16 bytes */
 	RT_FRAME_OTHER,   /* rt_cursor_step may know */
 };
-enum rt_frame_rbp { RT_RBP_KEPT, RT_RBP_SAVED, RT_RBP_LOST };
+enum rt_frame_rbp { RT_RBP_KEPT, RT_RBP_SAVED, RT_RBP_SAVED_AT_RBP, RT_RBP_LOST };
 struct rt_frame_rule {
 	uint8_t kind;
-	uint8_t rbp;      /* the caller's: as it is; at the caller's rsp + rbp_at; not known */
+	uint8_t rbp;      /* the caller's: as it is; at the caller's rsp + rbp_at; at rbp + rbp_at; not known */
 	int16_t rbp_at;
 	int32_t cfa;      /* the return address is 8 bytes below the caller's rsp */
 };
