@@ -6,7 +6,7 @@ transition tests, and the runtime calls its trap function only for what matches;
 condition tells the catchpoints apart by the bit of the matching entry. So 'info breakpoints', 'delete', 'disable',
 'condition' and 'commands' are gdb's own, and what does not match costs the process nothing that could be measured.
 
-This is the one place that writes into the process. While gdb resumes it, nothing but plain memory writes is safe, and while
+Here and in hold.py the package writes into the process, and nowhere else. While gdb resumes it, nothing but plain memory writes is safe, and while
 it tells of deleted breakpoints not even those: so changes are noted, and written when the process next resumes.
 """
 
@@ -142,7 +142,7 @@ Catchpoint 2 (goroutine 7 "conn 3" parks: chan receive on chan 0x7ffff01c0
         arms = _arms_of(rt)
         slot = arms.free_slot()
         catchpoint = _Catchpoint(slot, event.number, goid, reasons, _goroutine(rt, event, goid))
-        catchpoint.breakpoint = _breakpoint(rt, slot)
+        catchpoint.breakpoint = _breakpoint(rt, slot, event.number)
         arms.add(catchpoint)
         arms.write()
         say("Catchpoint %d (%s)" % (catchpoint.breakpoint.number, about))
@@ -203,11 +203,12 @@ def _arms_of(rt):
     return _arms
 
 
-def _breakpoint(rt, slot):
-    """An ordinary breakpoint at the trap: made by command, because the constructor would announce it as one."""
-    matched = target.registers(rt.abi.machine).arguments[2]
+def _breakpoint(rt, slot, event):
+    """An ordinary breakpoint at the trap: made by command, because the constructor would announce it as one. It looks at the event, too: a thread may be on its way to
+    the trap for a catchpoint that had the same entry, and was deleted."""
+    _, happened, matched, _ = target.registers(rt.abi.machine).arguments
     before = {b.number for b in gdb.breakpoints()}
-    gdb.execute("break *0x%x if ((unsigned int) $%s & %d) != 0" % (rt.trap_pc, matched, 1 << slot), to_string=True)
+    gdb.execute("break *0x%x if ((unsigned int) $%s & %d) != 0 && (unsigned int) $%s == %d" % (rt.trap_pc, matched, 1 << slot, happened, 1 << event), to_string=True)
     made = [b for b in gdb.breakpoints() if b.number not in before]
     if len(made) != 1:
         raise Trouble("gdb made no breakpoint at the runtime's trap function, 0x%x" % rt.trap_pc)
