@@ -555,6 +555,17 @@ static void put_labels(const struct rt_accounts *a, const struct gos_g *gp)
 	}
 }
 
+/* Those of the bits that are set. */
+static void put_words(struct rt_printer *p, unsigned bits, const struct rt_flag_word *word)
+{
+	for (; word->word != NULL; word++) {
+		if (bits & word->bit) {
+			rt_put(p, "; ");
+			rt_put(p, word->word);
+		}
+	}
+}
+
 static void put_sentence(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at)
 {
 	struct rt_printer *p = a->out;
@@ -562,12 +573,8 @@ static void put_sentence(const struct rt_accounts *a, const struct gos_g *g, con
 	put_doing(a, g, gp, at, false);
 	if (g->status == GOS_WAITING)
 		put_turn(a, g);
-	for (const struct rt_flag_word *flag = rt_flag_words; flag->word != NULL; flag++) {
-		if (g->flags & flag->bit) {
-			rt_put(p, "; ");
-			rt_put(p, flag->word);
-		}
-	}
+	put_words(p, g->flags, rt_flag_words);
+	put_words(p, g->hold & rt_load_relaxed(&gos_runtime.hold_mask), rt_hold_words);
 	if (g->creator != 0) {
 		rt_put(p, "; created by goroutine ");
 		rt_put_number(p, g->creator, 10);

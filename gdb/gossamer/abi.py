@@ -15,7 +15,7 @@ NOTE_TYPE = 1
 
 _HEADER = struct.Struct("<8sIIII16s")
 _ROW = struct.Struct("<40s40sIIQ")
-_STRUCT, _FIELD, _CONST, _STATE, _REASON, _OBJECT, _EVENT, _FLAG, _FLIGHT = range(1, 10)  # enum gos_row_kind
+_STRUCT, _FIELD, _CONST, _STATE, _REASON, _OBJECT, _EVENT, _FLAG, _FLIGHT, _HOLD = range(1, 11)  # enum gos_row_kind
 
 _ROWS_MAX = 4096  # far above any real table; a count beyond it is not a count
 _SIZE_MAX = 1 << 20  # of one structure
@@ -44,8 +44,8 @@ class Abi:
     def __init__(self, machine, rows):
         self.machine = machine
         self._structs, self._fields, self._consts = {}, {}, {}
-        self.states, self.reasons, self.objects, self.events, self.flags, self.flights = {}, {}, {}, {}, {}, {}
-        words = {_STATE: self.states, _REASON: self.reasons, _OBJECT: self.objects, _EVENT: self.events, _FLAG: self.flags, _FLIGHT: self.flights}
+        self.states, self.reasons, self.objects, self.events, self.flags, self.flights, self.holds = {}, {}, {}, {}, {}, {}, {}
+        words = {_STATE: self.states, _REASON: self.reasons, _OBJECT: self.objects, _EVENT: self.events, _FLAG: self.flags, _FLIGHT: self.flights, _HOLD: self.holds}
         for name, text, kind, size, value in rows:
             if kind == _STRUCT:
                 self._structs[name] = size
@@ -88,6 +88,10 @@ class Abi:
     def flag(self, symbol):
         """The bit of flag.SYMBOL, as a mask."""
         return self._number(self.flags, "flag", symbol)
+
+    def hold(self, symbol):
+        """The bit of hold.SYMBOL, as a mask."""
+        return self._number(self.holds, "hold", symbol)
 
     def event(self, symbol):
         """The bit of event.SYMBOL."""

@@ -23,7 +23,7 @@ _TEXT_MAX = 1023
 MANY = 100_000  # goroutines: more are not looked through for one that may have ended
 
 _G_FIELDS = ("sched_sp", "seq", "status", "dbgmask", "reason", "goid", "stack_lo", "stack_hi", "wait_since", "wait_obj",
-             "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "flags", "locked_m", "name", "labels", "creation", "ancestors")
+             "wait_pc", "entry", "create_pc", "creator", "m", "waiting", "flags", "hold", "locked_m", "name", "labels", "creation", "ancestors")
 _CHAN_FIELDS = ("live", "owner", "closed", "count", "capacity", "elem_size", "buffer", "recvx", "sendx", "recvq", "sendq", "elem_type", "file", "line",
                 "sender", "sent_at", "receiver", "received_at", "closer", "close_pc", "closed_at")
 _SUDOG_FIELDS = ("g", "next", "prev", "waitlink", "elem", "obj", "case_dir", "is_select")
@@ -108,6 +108,7 @@ class Runtime:
         self.resume_pc = self._root_field("resume_pc")
         self.start_pc = self._root_field("start_pc")
         self.trap_pc = self._root_field("trap_pc")
+        self.hold_mask = self._root_field("hold_mask")
         self.soft_guards = self._root_field("soft_guards")
         self.hard_guards = self._root_field("hard_guards")
         self.waiting = self.abi.state("WAITING")
@@ -136,8 +137,11 @@ class Runtime:
         return word.text if word else "reason %d?" % number
 
     def flag_words(self, g):
-        """What else is to be known of g: ["locked to thread"]."""
-        return [word.text for bit, word in self.abi.flags.items() if g.flags & bit] if g.flags else []
+        """What else is to be known of g: ["locked to thread", "frozen"]."""
+        marks, held = g.flags, g.hold & self.hold_mask
+        if not marks and not held:
+            return []
+        return [word.text for bit, word in self.abi.flags.items() if marks & bit] + [word.text for bit, word in self.abi.holds.items() if held & bit]
 
     def locked_m(self, g):
         """The M that g is locked to, or None."""
@@ -611,7 +615,22 @@ class Runtime:
         reader = _Reader(self.abi, owner, names)
         return reader.one(bytes(self.read(address, reader.size)), address)
 
-    # ---- catchpoints' watches ----
+    # ---- what debuggers write ----
+
+    def word(self, name):
+        """(address, size) of the field `name` of the root object."""
+        field = self.abi.field("runtime.%s" % name)
+        return self.root + field.offset, field.size
+
+    def hold_of(self, g):
+        """(address, size) of the bits that hold g back."""
+        field = self.abi.field("g.hold")
+        return g.address + field.offset, field.size
+
+    def word_value(self, name):
+        """The word `name` of the root object as it is now."""
+        address, size = self.word(name)
+        return int.from_bytes(bytes(self.read(address, size)), "little")
 
     def watch_fields(self):
         """{name: (offset from an entry, size)} of struct gos_watch, the entries' address, their size and their number."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Bytes, registers and threads of what gdb looks at, be it a process or a core. Nothing else touches the inferior.
 
-Reading raises abi.Trouble where gdb would raise; write() is for the runtime's watch entries alone (commands/catch.py).
+Reading raises abi.Trouble where gdb would raise; write() is for the words that the runtime lets debuggers write alone (commands/catch.py, commands/hold.py).
 """
 
 import os
@@ -68,7 +68,7 @@ def read_word(address):
 
 
 def write(inferior, address, raw):
-    """Only for arming and disarming catchpoints."""
+    """Only for arming and disarming catchpoints, and for holding goroutines back."""
     inferior.write_memory(address, raw)
 
 

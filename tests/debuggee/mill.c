@@ -2,7 +2,7 @@
 /*
  * mill.c - two pairs of goroutines that park as fast as they can, and one walker that parks a few times a second, in turns for a
  * sleep and for a channel, counting its steps before each; a diver blocks its thread now and then, counting its dives before. What a catchpoint on the walker must see is in `steps`; what it costs the
- * others is in the rounds printed at the end: a second, and a second of processor time.
+ * others is in the rounds printed at the end: a second, and a second of processor time. A dreamer sleeps for an hour at a time, counting how often it woke.
  *
  * mill [SECONDS]: how long it runs; without, until a line comes on stdin. The walker is goroutine walker_goid.
  */
@@ -10,9 +10,9 @@
 
 #include "truth.h"
 
-volatile uint64_t walker_goid, diver_goid;
-volatile long steps, births, dives;
-static volatile long rounds[2];
+volatile uint64_t walker_goid, diver_goid, dreamer_goid, nursery_goid;
+volatile long steps, births, dives, wakes;
+volatile long rounds[2];
 static gos_chan *ticks;
 
 static void ping(int pair, gos_chan *there, gos_chan *back)
@@ -80,6 +80,15 @@ static void diver(void)
 	}
 }
 
+static void dreamer(void)
+{
+	gos_set_name("dreamer");
+	for (;;) {
+		gos_sleep(3600 * GOS_S);
+		wakes++;
+	}
+}
+
 static void mayfly(long number)
 {
 	births = number;
@@ -117,7 +126,9 @@ static int app(int argc, char **argv)
 	diver_goid = go(diver);
 	go(ticker);
 	fprintf(truth, "walker %lu\n", (unsigned long)walker_goid);
-	fprintf(truth, "nursery %lu\n", (unsigned long)go(nursery));
+	dreamer_goid = go(dreamer);
+	nursery_goid = go(nursery);
+	fprintf(truth, "nursery %lu\n", (unsigned long)nursery_goid);
 	fclose(truth);
 	truth_ready();
 	long before = rounds[0] + rounds[1];

@@ -152,6 +152,7 @@ static void computer(int i)
 	}
 }
 
+/* Yields now and then: two that wake each other have the P for a time slice, and with one P all would have had a turn only after a minute. */
 static void pinger(int i, gos_chan *there, gos_chan *back)
 {
 	int ball = 0;
@@ -159,6 +160,8 @@ static void pinger(int i, gos_chan *there, gos_chan *back)
 		take_turn(i);
 		gos_chan_send(there, &ball);
 		gos_chan_recv(back, &ball);
+		if (turns[i] % 4 == 0)
+			gos_yield();
 	}
 	gos_chan_close(there);
 }
@@ -502,6 +505,58 @@ GOS_TEST(one_that_is_locked_to_its_thread_is_held_back_and_goes_on_there)
 	goids[count] = go(locked_computer, count), count++;
 	goids[count] = go(locked_yielder, count), count++;
 	from_outside(freeze_computers);
+	stop_all();
+}
+
+/* ---- what is said of it ---- */
+
+/* The dump's words for goroutine goid: what stands in the brackets. */
+static void header_of(uint64_t goid, char *header, size_t size)
+{
+	static char text[1 << 16];
+	char start[40];
+	int fd = fileno(tmpfile());
+	gos_stack_dump(fd);
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+	expect_gt(n, 0);
+	text[n] = '\0';
+	close(fd);
+	snprintf(start, sizeof start, "goroutine %llu [", (unsigned long long)goid);
+	const char *at = strstr(text, start);
+	expect(at != NULL);
+	snprintf(header, size, "%.*s", (int)strcspn(at, "\n"), at);
+}
+
+static void look_at_dumps(void)
+{
+	char header[200];
+	until_others_turn(-1);
+	freeze(goids[0]);
+	UNTIL(held() == 1);
+	header_of(goids[0], header, sizeof header);
+	expect(strstr(header, " [runnable, frozen, ") != NULL);
+	let_run(goids[1], true);
+	run_only(true);
+	UNTIL(held() == (uint32_t)count - 1);
+	header_of(goids[2], header, sizeof header);
+	expect(strstr(header, " [runnable, held by run-only, ") != NULL);
+	header_of(goids[0], header, sizeof header);
+	expect(strstr(header, " [runnable, frozen, ") != NULL);
+	header_of(goids[1], header, sizeof header);
+	expect(strstr(header, "frozen") == NULL && strstr(header, "run-only") == NULL);
+	run_only(false);
+	thaw(goids[0]);
+	UNTIL(held() == 0);
+	header_of(goids[0], header, sizeof header);
+	expect(strstr(header, "frozen") == NULL && strstr(header, "run-only") == NULL);
+}
+
+GOS_TEST(dumps_say_who_is_held_back_and_how)
+{
+	if (built_without())
+		return;
+	start_yielders(3);
+	from_outside(look_at_dumps);
 	stop_all();
 }
 

@@ -178,6 +178,13 @@ def parse_goid(text):
         raise Trouble("'%s' is no goroutine's id" % text) from None
 
 
+def completions(text, word, options):
+    """Those of the options that the last word of text begins, as gdb wants them: from where it takes that word to begin, which is after a dash."""
+    last = text.split(" ")[-1]
+    before = len(last) - len(word or "")
+    return [option[before:] for option in options if option.startswith(last)]
+
+
 def say(text=""):
     gdb.write(text + "\n")
 
@@ -192,7 +199,7 @@ def report_missing(rt):
 
 
 def register():
-    from . import catch, goroutine, hooks, info_channel, info_channels, info_flight, info_goroutine, info_goroutines, info_gossamer
+    from . import catch, goroutine, hold, hooks, info_channel, info_channels, info_flight, info_goroutine, info_goroutines, info_gossamer
 
-    for module in (info_goroutines, info_goroutine, info_channels, info_channel, info_flight, info_gossamer, goroutine, catch, hooks):
+    for module in (info_goroutines, info_goroutine, info_channels, info_channel, info_flight, info_gossamer, goroutine, hold, catch, hooks):
         module.register()

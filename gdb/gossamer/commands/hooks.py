@@ -9,7 +9,7 @@ import gdb
 
 from .. import places, target, unwind, words
 from ..abi import Trouble
-from . import Command, View, catch, goroutine, runtime, say
+from . import Command, View, catch, goroutine, hold, runtime, say
 
 _LEAVE = ("step", "next", "stepi", "nexti", "until", "advance", "signal", "reverse-step", "reverse-next", "reverse-stepi", "reverse-nexti", "thread", "inferior")
 _REFUSE = ("return", "jump", "finish", "reverse-finish")
@@ -136,6 +136,8 @@ class _BeforeDetach(Command):
     def run(self, argument):
         unwind.leave()
         catch.disarm()
+        if argument == "detach":
+            hold.tell_what_stays()
 
 
 def _hook(command, ours, when="hook"):
@@ -177,7 +179,7 @@ def register():
         _hook(name, "goroutine-suspend")
         _hook(name, "goroutine-resume", "hookpost")
     _hook("generate-core-file", "goroutine-before-core")
-    _hook("detach", "goroutine-before-detach")
+    _hook("detach", "goroutine-before-detach detach")
     _hook("kill", "goroutine-before-detach")
     gdb.events.stop.connect(_stopped)
     for event in ("new_objfile", "clear_objfiles", "exited", "free_objfile"):

@@ -9,7 +9,7 @@ import gdb
 from .. import places, words
 from ..abi import Trouble
 from ..model import name_of
-from . import Command, View, report_missing, say, uncollected
+from . import Command, View, completions, report_missing, say, uncollected
 from .filters import WITH_VALUE, Filter
 
 _SHOWN = 20  # goroutines listed one by one unless more are asked for
@@ -74,7 +74,7 @@ what is left of its time. Created: the place and the goroutine that made it."""
 
     def complete(self, text, word):
         options = WITH_VALUE + ("-all", "-limit", "-page", "-group", "-no-group", "-sort")
-        return [o for o in options if o.startswith(text.split(" ")[-1])]
+        return completions(text, word, options)
 
 
 class _Options:
@@ -155,14 +155,14 @@ def _show_groups(view, wanted, options, here):
     groups = {}
     on_thread = view.on_thread
     waiting, now = rt.waiting, rt.now
-    flags = sum(rt.abi.flags)  # bits
+    flags, held = sum(rt.abi.flags), rt.hold_mask  # bits
     for g in wanted:
         if g.address in on_thread:
-            key = (g.status, g.reason if g.status == waiting else 0, view.where(g).text, g.create_pc, g.flags & flags)
+            key = (g.status, g.reason if g.status == waiting else 0, view.where(g).text, g.create_pc, g.flags & flags | (g.hold & held) << 8)
         elif g.status == waiting:
-            key = (g.status, g.reason, g.wait_pc, g.create_pc, g.flags & flags)
+            key = (g.status, g.reason, g.wait_pc, g.create_pc, g.flags & flags | (g.hold & held) << 8)
         else:
-            key = (g.status, 0, g.wait_pc or -g.entry, g.create_pc, g.flags & flags)
+            key = (g.status, 0, g.wait_pc or -g.entry, g.create_pc, g.flags & flags | (g.hold & held) << 8)
         group = groups.get(key)
         if group is None:
             group = groups[key] = []
