@@ -92,7 +92,7 @@ GOS_API size_t gos_num_goroutines(void);
 
 /*
  * Sets how many goroutines may run at once when n > 0 (at most 1024; more is cut to that), and returns what it was before.
- * A lower number takes hold as each goroutine above it next calls something of this header, or stops.
+ * A lower number takes hold as each goroutine above it next calls something of this header, or stops. With a seed in GOSDEBUG it stays 1.
  *
  * Blocks: no.  Panics: no.  Owns: nothing.
  */
@@ -234,7 +234,7 @@ GOS_API int gos_select_try(struct gos_case *cases, int n);
 
 /* ---- time ----------------------------------------------------------------------------------------------------------- */
 
-/* Nanoseconds of CLOCK_MONOTONIC. Any thread may call. Blocks: no.  Panics: no.  Owns: nothing. */
+/* Nanoseconds of CLOCK_MONOTONIC; with a seed in GOSDEBUG, of a clock of the program's own (gossamer(7)). Any thread may call. Blocks: no.  Panics: no.  Owns: nothing. */
 GOS_API int64_t gos_now(void);
 
 /* Waits at least ns nanoseconds; returns at once when ns <= 0. Blocks: the goroutine.  Panics: no.  Owns: nothing. */
