@@ -22,6 +22,7 @@
 #include "printer.h"
 #include "sema.h"
 #include "state.h"
+#include "times.h"
 #include "traceback.h"
 #include "words.h"
 
@@ -133,7 +134,7 @@ struct line {
 	bool more;
 };
 
-static void count_line(struct line *line, const struct gos_sudog *sg, bool treap)
+RT_READS_WHILE_WRITTEN static void count_line(struct line *line, const struct gos_sudog *sg, bool treap)
 {
 	const struct gos_g *gp = sg != NULL ? rt_load_relaxed(&sg->g) : NULL;
 	*line = (struct line){.first = gp != NULL ? rt_load_relaxed(&gp->goid) : 0};
@@ -156,7 +157,7 @@ RT_READS_WHILE_WRITTEN static void line_at_word(struct line *line, const void *a
 }
 
 /* The word that g waits on; NULL: it waits otherwise. */
-static const void *word_of(const struct gos_g *g)
+RT_READS_WHILE_WRITTEN static const void *word_of(const struct gos_g *g)
 {
 	const struct gos_sudog *sg = g->waiting;
 	return sg != NULL ? rt_load_relaxed(&sg->elem) : NULL;
@@ -540,6 +541,31 @@ static void put_doing(const struct rt_accounts *a, const struct gos_g *g, const 
 	}
 }
 
+/* "; in all it ran 1.2s in 3104 runs, was runnable 40ms and waited 5m02s" */
+static void put_times(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp)
+{
+	struct rt_printer *p = a->out;
+	struct gos_times times;
+	if (!GOS_RECORD || !rt_times_read(gp, g->goid, &times))
+		return;
+	rt_put(p, "; in all it ran ");
+	rt_put_duration(p, times.running);
+	rt_put(p, " in ");
+	rt_put_count(p, times.runs, "run");
+	rt_put(p, ", was ");
+	rt_put(p, rt_state_word(GOS_RUNNABLE));
+	rt_put(p, " ");
+	rt_put_duration(p, times.runnable);
+	if (times.in_calls != 0) {
+		rt_put(p, ", in ");
+		rt_put(p, rt_state_word(GOS_SYSCALL));
+		rt_put(p, " ");
+		rt_put_duration(p, times.in_calls);
+	}
+	rt_put(p, " and waited ");
+	rt_put_duration(p, times.waiting);
+}
+
 static void put_labels(const struct rt_accounts *a, const struct gos_g *gp)
 {
 	struct rt_labels_copy labels;
@@ -555,17 +581,6 @@ static void put_labels(const struct rt_accounts *a, const struct gos_g *gp)
 	}
 }
 
-/* Those of the bits that are set. */
-static void put_words(struct rt_printer *p, unsigned bits, const struct rt_flag_word *word)
-{
-	for (; word->word != NULL; word++) {
-		if (bits & word->bit) {
-			rt_put(p, "; ");
-			rt_put(p, word->word);
-		}
-	}
-}
-
 static void put_sentence(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at)
 {
 	struct rt_printer *p = a->out;
@@ -573,13 +588,14 @@ static void put_sentence(const struct rt_accounts *a, const struct gos_g *g, con
 	put_doing(a, g, gp, at, false);
 	if (g->status == GOS_WAITING)
 		put_turn(a, g);
-	put_words(p, g->flags, rt_flag_words);
-	put_words(p, g->hold & rt_load_relaxed(&gos_runtime.hold_mask), rt_hold_words);
+	rt_put_words(p, "; ", g->flags, rt_flag_words);
+	rt_put_words(p, "; ", g->hold & rt_load_relaxed(&gos_runtime.hold_mask), rt_hold_words);
 	if (g->creator != 0) {
 		rt_put(p, "; created by goroutine ");
 		rt_put_number(p, g->creator, 10);
 		put_at(a, g->create_pc);
 	}
+	put_times(a, g, gp);
 	put_labels(a, gp);
 }
 

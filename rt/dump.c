@@ -292,17 +292,6 @@ static void put_creation(struct printer *p, const struct gos_g *gp)
 	put_place(p, symbol);
 }
 
-/* Those of the bits that are set. */
-static void put_words(struct printer *p, unsigned bits, const struct rt_flag_word *word)
-{
-	for (; word->word != NULL; word++) {
-		if (bits & word->bit) {
-			rt_put(&p->out, ", ");
-			rt_put(&p->out, word->word);
-		}
-	}
-}
-
 static void put_header(struct printer *p, const struct gos_g *gp, const char *word, size_t frames)
 {
 	rt_put(&p->out, "goroutine ");
@@ -317,8 +306,8 @@ static void put_header(struct printer *p, const struct gos_g *gp, const char *wo
 			rt_put(&p->out, " minutes");
 		}
 	}
-	put_words(p, gp->flags, rt_flag_words);
-	put_words(p, gp->hold & rt_load_relaxed(&gos_runtime.hold_mask), rt_hold_words);
+	rt_put_words(&p->out, ", ", gp->flags, rt_flag_words);
+	rt_put_words(&p->out, ", ", gp->hold & rt_load_relaxed(&gos_runtime.hold_mask), rt_hold_words);
 	if (gp->name[0] != 0) {
 		rt_put(&p->out, ", \"");
 		rt_put_inert(&p->out, gp->name, sizeof gp->name);
@@ -592,12 +581,7 @@ static void put_group_header(struct printer *p, const struct rt_group *group)
 			rt_put_duration(&p->out, now - group->oldest);
 		}
 	}
-	for (const struct rt_flag_word *flag = rt_flag_words; flag->word != NULL; flag++) {
-		if (group->flags & flag->bit) {
-			rt_put(&p->out, ", ");
-			rt_put(&p->out, flag->word);
-		}
-	}
+	rt_put_words(&p->out, ", ", group->flags, rt_flag_words);
 	rt_put(&p->out, "]: ");
 	for (uint64_t i = 0; i < group->count && i < RT_GROUP_IDS; i++) {
 		rt_put(&p->out, i > 0 ? ", " : "");

@@ -16,6 +16,7 @@
 #include "state.h"
 #include "symbolize.h"
 #include "traceback.h"
+#include "words.h"
 
 RT_READS_WHILE_WRITTEN void rt_g_copy(struct gos_g *to, const struct gos_g *from)
 {
@@ -154,6 +155,16 @@ void rt_put_duration(struct rt_printer *p, int64_t ns)
 		rt_put(p, small < 10 ? "0" : "");
 		rt_put_number(p, small, 10);
 		rt_put(p, short_time ? "s" : days ? "h" : "m");
+	}
+}
+
+void rt_put_words(struct rt_printer *p, const char *before, unsigned bits, const struct rt_flag_word *word)
+{
+	for (; word->word != NULL; word++) {
+		if (bits & word->bit) {
+			rt_put(p, before);
+			rt_put(p, word->word);
+		}
 	}
 }
 

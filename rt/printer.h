@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct gos_g;
+struct rt_flag_word;
 struct rt_report;
 struct rt_symbol;
 struct rt_symbolizer;
@@ -47,6 +48,8 @@ void rt_put_peeked(struct rt_printer *p, const char *text);
 void rt_put_duration(struct rt_printer *p, int64_t ns);
 /* "1 reader", "3 readers". */
 void rt_put_count(struct rt_printer *p, uint64_t n, const char *noun);
+/* The words of those bits that have one, `before` before each: words.h. */
+void rt_put_words(struct rt_printer *p, const char *before, unsigned bits, const struct rt_flag_word *words);
 /* "goroutine 7 "loader"". gp: where it is; NULL: nowhere any more. */
 void rt_put_goroutine(struct rt_printer *p, uint64_t goid, const struct gos_g *gp);
 

@@ -174,8 +174,7 @@ void rt_times_add_open(struct gos_times *to, const struct gos_g *gp)
 	}
 }
 
-/* All of gp's times, whoever writes them meanwhile; false when it is not goid's any more. */
-static bool read_account(const struct gos_g *gp, uint64_t goid, struct gos_times *times)
+bool rt_times_read(const struct gos_g *gp, uint64_t goid, struct gos_times *times)
 {
 	const struct gos_times_of_g *account = gp->times;
 	for (;;) {
@@ -211,12 +210,12 @@ int gos_times(uint64_t goid, struct gos_times *times)
 		return -ESRCH;
 	rt_clock_set();
 	if (mp != NULL && mp->curg != NULL && mp->curg->goid == goid)
-		return read_account(mp->curg, goid, times) ? 0 : -ESRCH;
+		return rt_times_read(mp->curg, goid, times) ? 0 : -ESRCH;
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount); /* pairs with make_g in spawn.c */
 	for (uint64_t i = 0; i < count; i++) {
 		const struct gos_g *gp = (const struct gos_g *)gos_runtime.gslabs[i / GOS_G_PER_SLAB] + i % GOS_G_PER_SLAB;
 		if (rt_load_relaxed(&gp->goid) == goid)
-			return read_account(gp, goid, times) ? 0 : -ESRCH;
+			return rt_times_read(gp, goid, times) ? 0 : -ESRCH;
 	}
 	return -ESRCH;
 }

@@ -2,7 +2,7 @@
 /*
  * village.c - goroutines that wait in every way there is, each with a sentence that says all about it: what an observer must say of it, word for word.
  *
- * The truth, a line each: goid|sentence. In it <D> is a duration. What the program itself says of them all is in the file of that name with ".accounts"; of goroutine 1, which
+ * The truth, a line each: goid|sentence. In it <D> is a duration, and <T> what it has done with its time. What the program itself says of them all is in the file of that name with ".accounts"; of goroutine 1, which
  * was in gos_dump then, the sentence is another one, in a line that begins with 0.
  *
  * WAIT() notes where it stands and must be on one line with the call that waits; so must MAKE().
@@ -360,7 +360,7 @@ __attribute__((format(printf, 3, 4))) static void tell(enum who who, const char 
 	va_start(args, format);
 	vfprintf(truth, format, args);
 	va_end(args);
-	fprintf(truth, "; created by goroutine 1 at app (village.c:%d)%s\n", v->made, who == LABELLED ? "; request=r-881, tenant=a; (b)" : "");
+	fprintf(truth, "; created by goroutine 1 at app (village.c:%d)<T>%s\n", v->made, who == LABELLED ? "; request=r-881, tenant=a; (b)" : "");
 }
 
 #define ID(who) ((unsigned long long)all[who].goid)
@@ -413,7 +413,7 @@ static void tell_all(void)
 	     (unsigned long long)gone, all[WANTS_ENDED].second);
 	tell(LOCKS_TWICE, "sync.Mutex.Lock", " for mutex %p that it has held itself for <D>, locked at locks_twice (village.c:%d); it is next in line", (void *)&self,
 	     all[LOCKS_TWICE].second);
-	fprintf(truth, "%llu|goroutine %llu has blocked thread %d for <D> in syscall at blocker (village.c:%d); created by goroutine 1 at app (village.c:%d)\n", ID(BLOCKER), ID(BLOCKER),
+	fprintf(truth, "%llu|goroutine %llu has blocked thread %d for <D> in syscall at blocker (village.c:%d); created by goroutine 1 at app (village.c:%d)<T>\n", ID(BLOCKER), ID(BLOCKER),
 	        all[BLOCKER].thread, all[BLOCKER].line, all[BLOCKER].made);
 	tell(WANTS_BLOCKED, "sync.Mutex.Lock",
 	     " for mutex %p that goroutine %llu has held for <D>, locked at blocker (village.c:%d), and that one has blocked thread %d for <D> in syscall at blocker (village.c:%d); it is next in line",
@@ -459,9 +459,9 @@ static void tell_all(void)
 	tell(RESOLVER, "name resolution", "%s", "");
 	tell(TICKED, "chan receive", " for chan %p (int64_t, 0 of 1 buffered, of a ticker, made at village.c:%d); it is next in line", (void *)gos_ticker_chan(tower), all[TICKED].second);
 	tell(DONE_OF, "chan receive", " for chan %p (void, unbuffered, of a context, made at village.c:%d); it is next in line", (void *)gos_context_done(day), all[DONE_OF].second);
-	fprintf(truth, "%llu|goroutine %llu has been runnable for <D> at yielded (village.c:%d); created by goroutine 1 at app (village.c:%d)\n", ID(YIELDED), ID(YIELDED), all[YIELDED].line,
+	fprintf(truth, "%llu|goroutine %llu has been runnable for <D> at yielded (village.c:%d); created by goroutine 1 at app (village.c:%d)<T>\n", ID(YIELDED), ID(YIELDED), all[YIELDED].line,
 	        all[YIELDED].made);
-	fprintf(truth, "%llu|goroutine %llu has been runnable for <D> and not begun at unborn (village.c:%d); created by goroutine 1 at app (village.c:%d)\n", ID(UNBORN), ID(UNBORN),
+	fprintf(truth, "%llu|goroutine %llu has been runnable for <D> and not begun at unborn (village.c:%d); created by goroutine 1 at app (village.c:%d)<T>\n", ID(UNBORN), ID(UNBORN),
 	        UNBORN_LINE, all[UNBORN].made);
 }
 
@@ -558,7 +558,7 @@ static int app(int argc, char **argv)
 	truth = truth_open();
 	tell_all();
 	int tid = (int)syscall(SYS_gettid), read_at = __LINE__ + 9, dumped_at = __LINE__ + 4;
-	fprintf(truth, "1|goroutine 1 is running on thread %d at app (village.c:%d)\n0|goroutine 1 is running on thread %d at app (village.c:%d)\n", tid, read_at, tid, dumped_at);
+	fprintf(truth, "1|goroutine 1 is running on thread %d at app (village.c:%d)<T>\n0|goroutine 1 is running on thread %d at app (village.c:%d)<T>\n", tid, read_at, tid, dumped_at);
 	snprintf(path, sizeof path, "%s.accounts", getenv("GOS_TRUTH") != NULL ? getenv("GOS_TRUTH") : "/dev/null");
 	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
 	if (gos_dump(fd, GOS_DUMP_ACCOUNTS) != 0)

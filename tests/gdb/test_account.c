@@ -18,14 +18,16 @@ static struct truth {
 	char sentence[SENTENCE], pattern[SENTENCE];
 } truths[GOROUTINES + 1]; /* the last: of goroutine 1 while it was in gos_dump */
 
-/* The sentence as a regular expression, in which <D> is a duration. */
+#define DURATION "([0-9]+(ns|us|ms)|[0-9]+\\.[0-9]s|[0-9]+m[0-9][0-9]s|[0-9]+h[0-9][0-9]m)"
+
+/* The sentence as a regular expression, in which <D> is a duration, and <T> what it has done with its time. */
 static void make_pattern(struct truth *t)
 {
-	char *to = t->pattern, *end = t->pattern + sizeof t->pattern - 80;
+	char *to = t->pattern, *end = t->pattern + sizeof t->pattern - 600;
 	*to++ = '^';
 	for (const char *at = t->sentence; *at != '\0' && to < end; at++) {
-		if (strncmp(at, "<D>", 3) == 0) {
-			to += sprintf(to, "([0-9]+(ns|us|ms)|[0-9]+\\.[0-9]s|[0-9]+m[0-9][0-9]s|[0-9]+h[0-9][0-9]m)");
+		if (strncmp(at, "<D>", 3) == 0 || strncmp(at, "<T>", 3) == 0) {
+			to += sprintf(to, "%s", at[1] == 'D' ? DURATION : "; in all it ran " DURATION " in [0-9]+ runs?, was runnable " DURATION "(, in syscall " DURATION ")? and waited " DURATION);
 			at += 2;
 			continue;
 		}

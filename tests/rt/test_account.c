@@ -116,7 +116,7 @@ GOS_TEST_WITHIN(of_goroutines_that_change, 120)
 		expect(lines >= 16);
 		gos_yield();
 	}
-	stop = 1;
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < 10000 && gos_num_goroutines() > 1; i++) { /* whoever waits for another that has stopped */
 		int value = 0;
 		struct gos_case cases[] = {GOS_SEND(pipe_line, &value), GOS_RECV(pipe_line, &value)};

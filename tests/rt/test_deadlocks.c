@@ -361,7 +361,7 @@ GOS_TEST_WITHIN(nothing_is_found_in_heavy_traffic, 120)
 		for (int i = 0; i < 100; i++)
 			gos_yield();
 	}
-	stop = 1;
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	gos_test_until_num(1);
 	expect_eq(gos_deadlocks(-1), 0);
 }
