@@ -90,14 +90,13 @@ _Noreturn void rt_goexit0(void)
 
 	RT_PROBE1(g_exit, gp->goid);
 	rt_debug_event(gp, GOS_EVENT_EXIT, GOS_REASON_NONE);
-	int64_t now = rt_times_pass(mp, gp, GOS_RUNNING);
+	rt_times_pass(mp, gp, GOS_RUNNING);
 	rt_g_set(gp, GOS_RUNNING, GOS_DEAD);
 	rt_count(&pp->ends);
 	mp->commit = bury;
 	mp->commit_arg = mp;
 	if (rt_unlikely(rt_exceptions_here())) /* ended in a catch block */
 		rt_exceptions_take();
-	rt_flight_tick(pp, now);
 	struct gos_g *next = rt_become(mp, gp, rt_next(pp), GOS_FLIGHT_EXIT, rt_flight_word(GOS_FLIGHT_EXIT, 0));
 	/* Point of no return: rt_switch_finish buries gp, and this stack may be another goroutine's. */
 	rt_sanitizer_leave(NULL, next);

@@ -103,14 +103,30 @@ RT_INLINE void rt_flight_of(struct gos_p *pp, enum gos_flight_kind kind, const v
 		rt_flight_put(rt_flight_at(pp, rt_load_relaxed(&gos_runtime.now)), rt_flight_word_of(kind, 0, object));
 }
 
-/* What comes before a switch: looks at the clock. Owner P only. */
+/* Looks at the clock, in place of an event that follows. Owner P only. */
 RT_INLINE void rt_flight_tick(struct gos_p *pp, int64_t now)
 {
 	if (GOS_RECORD)
 		rt_flight_at(pp, now);
 }
 
-/* A switch: the word `left` of who is left, if it says anything (kind), and who runs now; next is NULL for g0. After rt_flight_tick. Owner P only. */
+/* Each event of pp's is to have a time of its own: so each change of a goroutine's state must pass slowly (times.h). */
+RT_INLINE bool rt_flight_is_exact(const struct gos_p *pp)
+{
+	return pp->flight->time == INT64_MIN;
+}
+
+/*
+ * From rt_times_pass_slowly, which each goroutine that stops comes to where the clock has moved since it began to run: so rt_flight_switch need not look at the clock. Who is switched to
+ * from another goroutine has been made, made ready or left on this same P, and what was then written looked at the clock: while it has not moved since, TIME is right. Owner P only.
+ */
+RT_INLINE void rt_flight_pass(struct gos_p *pp, int64_t now, enum gos_state from)
+{
+	if (from == GOS_RUNNING || (from == GOS_RUNNABLE && !rt_flight_is_exact(pp))) /* with exact times who is switched to has that of who was left */
+		rt_flight_tick(pp, now);
+}
+
+/* A switch: the word `left` of who is left, if it says anything (kind), and who runs now; next is NULL for g0. After rt_times_pass, or on g0 rt_flight_tick. Owner P only. */
 RT_INLINE void rt_flight_switch(struct gos_p *pp, uint32_t kind, uint64_t left, const struct gos_g *next)
 {
 	if (!GOS_RECORD)

@@ -38,8 +38,7 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 
 	rt_park_check(gp);
 	struct gos_p *pp = mp->p;
-	int64_t now = rt_times_pass(mp, gp, GOS_RUNNING);
-	rt_flight_tick(pp, now);
+	rt_times_pass(mp, gp, GOS_RUNNING);
 	rt_count(&pp->parks);
 	rt_store_relaxed(&gp->reason, (uint8_t)reason);
 	gp->wait_obj = object;
@@ -85,7 +84,7 @@ RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, uint32
 	rt_park_check(gp);
 	RT_PROBE1(g_yield, gp->goid);
 	gp->wait_pc = pc;
-	rt_flight_tick(mp->p, rt_times_pass(mp, gp, GOS_RUNNING));
+	rt_times_pass(mp, gp, GOS_RUNNING);
 	rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
 	mp->commit = commit;
 	mp->commit_arg = mp;

@@ -54,7 +54,7 @@ static void look_at_rate(struct gos_p *pp, int64_t now)
 	if (ns < RT_WINDOW_NS)
 		return;
 	uint64_t switches = pp->tick - pp->window_tick;
-	bool seldom = switches * RT_SELDOM_NS < (uint64_t)ns;
+	bool seldom = switches * RT_SELDOM_NS < (uint64_t)ns || rt_flight_is_exact(pp);
 	/* What was seldom is often now, and relies on the ticks of sysmon, which may be asleep: nothing has run. */
 	if (!seldom && pp->seldom && rt_load_relaxed(&rt_sched.sysmon_away) != RT_SYSMON_NEAR)
 		rt_note_wake(&rt_sched.sysmon_note);
@@ -80,8 +80,10 @@ RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enu
 		now = rt_load_relaxed(&gos_runtime.now);
 	}
 	since &= ~INT64_C(1);
-	if (pp != NULL)
+	if (pp != NULL) {
 		look_at_rate(pp, now);
+		rt_flight_pass(pp, now, from);
+	}
 	int64_t next = now | (pp == NULL || pp->seldom);
 	if (now == since) {
 		rt_store_relaxed(&gp->wait_since, next);
