@@ -45,8 +45,8 @@ STRESS_TEST(timers_under_changing_procs) { stress_crowd(60, sleeper, true); }
 /* ---- a hundred thousand at once ---- */
 
 enum {
-	TIMERS = 100000,
-	SLEEPERS = 10000, /* of them, whose timers are on their own stacks */
+	TIMERS = 100000 / GOS_TEST_SLOW,
+	SLEEPERS = 10000 / GOS_TEST_SLOW, /* of them, whose timers are on their own stacks */
 	KEEPERS = 20,
 	KEPT = (TIMERS - SLEEPERS) / KEEPERS,
 };

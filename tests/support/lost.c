@@ -215,9 +215,9 @@ static UNWATCHED bool is_lost(const struct gos_g *gp, struct stay *stay)
 	return ++stay->looks >= state.options.looks;
 }
 
-static bool timer_is_lost(uint32_t i, const struct gos_p *pp)
+static UNWATCHED bool timer_is_lost(uint32_t i, const struct gos_p *pp)
 {
-	int64_t when = rt_timers_first(pp);
+	int64_t when = PEEK(&pp->timer_first);
 	if (when >= gos_now() - state.late || when != state.overdue[i]) {
 		state.overdue[i] = when;
 		state.overdue_looks[i] = 0;
