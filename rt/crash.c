@@ -50,7 +50,8 @@
 #include "traceback.h"
 
 #define PATIENCE_S 5
-#define WATCH_NS GOS_S /* GOSDEBUG=deadlock=1: so often, for those that have waited for so long */
+#define WATCH_NS GOS_S /* GOSDEBUG=deadlock=1: so often, for those that have waited for so long; */
+#define WATCH_PART 20  /* but a look that took long is not followed by the next until it is such a part of the time */
 #define DUMPER_STACK_SIZE (1 << 20) /* libdw's recursion follows the nesting of the program's scopes */
 #define PANIC_ROOM 4096 /* bytes of stack that a signal must find free to become a panic */
 #define RED_ZONE 128
@@ -125,7 +126,7 @@ static struct rt_report *watch_report(void)
 
 static void *dumper_main(void *arg)
 {
-	int64_t watched_at = rt_real_now();
+	int64_t watch_at = rt_real_now() + WATCH_NS; /* when the next look is due */
 	(void)arg;
 	rt_store_relaxed(&dumper.tid, current_tid());
 	pthread_setname_np(pthread_self(), "gos-dumper");
@@ -144,17 +145,23 @@ static void *dumper_main(void *arg)
 		if (report == NULL)
 			report = rt_exchange(&dumper.asked, (struct rt_report *)NULL);
 		if (report == NULL) {
-			futex_wait(&dumper.bell, bell, rt_config.deadlock != 0 ? WATCH_NS : -1);
-			if (rt_config.deadlock == 0 || rt_load_acquire(&dumper.bell) != bell || rt_real_now() - watched_at < WATCH_NS)
+			int64_t left = watch_at - rt_real_now();
+			if (rt_config.deadlock == 0 || left > 0) {
+				futex_wait(&dumper.bell, bell, rt_config.deadlock != 0 ? left : -1);
 				continue;
-			watched_at = rt_real_now();
+			}
 			report = watch_report();
 		}
 		if (!rt_cas(&dumper.phase, (uint32_t)RT_DUMPER_IDLE, (uint32_t)RT_DUMPER_WORKING))
 			stop_forever();
 		if (report != &dying_report)
 			rt_traceback_refresh();
+		int64_t began = rt_real_now();
 		rt_report_print(report, true);
+		if (report != &asked_report && report != &dying_report) {
+			int64_t took = rt_real_now() - began;
+			watch_at = began + took + (took * WATCH_PART > WATCH_NS ? took * WATCH_PART : WATCH_NS);
+		}
 		/* WORKING, unless taken over. */
 		if (!rt_cas(&dumper.phase, (uint32_t)RT_DUMPER_WORKING, (uint32_t)RT_DUMPER_IDLE))
 			stop_forever();

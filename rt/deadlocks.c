@@ -100,7 +100,7 @@ RT_READS_WHILE_WRITTEN void rt_deadlocks_put_chains(struct rt_printer *p)
 	struct rt_waits waits;
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount), at = 0, length, chains = 0, more = 0;
 
-	if (rt_waits_begin(&waits, INT64_MAX) == 0) {
+	if (rt_waits_begin(&waits, INT64_MAX, &p->report->beat) == 0) {
 		for (struct rt_holder *first; (first = rt_waits_cycle(&waits, &at, &length)) != NULL;) {
 			struct rt_wait wait;
 			if (rt_wait_look(first->gp, &wait) && chains++ < CHAINS_MAX) {
@@ -265,7 +265,7 @@ int64_t rt_deadlocks_look(struct rt_printer *p, int64_t min_ns, bool tell, bool 
 {
 	struct rt_waits waits;
 	int64_t before = min_ns > 0 ? rt_load_relaxed(&gos_runtime.now) - min_ns : INT64_MAX, total = 0;
-	int error = rt_waits_begin(&waits, before);
+	int error = rt_waits_begin(&waits, before, &p->report->beat);
 
 	if (error == 0) {
 		uint64_t at = 0, length;

@@ -22,6 +22,7 @@
 
 #define FIRST_SIZE 1024 /* slots; a power of two */
 #define REMEMBERED 256  /* locks; a power of two */
+#define BEAT 65536      /* goroutines */
 
 struct gos_g *rt_goroutine_number(uint64_t i)
 {
@@ -145,7 +146,7 @@ struct rt_holder *rt_waits_find(const struct rt_waits *waits, uint64_t goid)
 static int add(struct rt_waits *waits, uint64_t goid)
 {
 	if (waits->used >= waits->size / 2) {
-		struct rt_waits larger = {.size = waits->size != 0 ? waits->size * 2 : FIRST_SIZE, .used = waits->used};
+		struct rt_waits larger = {.size = waits->size != 0 ? waits->size * 2 : FIRST_SIZE, .used = waits->used, .beat = waits->beat};
 		larger.slots = map(larger.size * sizeof *larger.slots);
 		if (larger.slots == NULL)
 			return -ENOMEM;
@@ -161,6 +162,13 @@ static int add(struct rt_waits *waits, uint64_t goid)
 	return 0;
 }
 
+/* Who waits for a report gives up one that does not get on. */
+static void tick(const struct rt_waits *waits, uint64_t i)
+{
+	if (i % BEAT == 0)
+		rt_add_fetch(waits->beat, 1);
+}
+
 /* The latest locks, for the time of one pass: a million may wait for the same one. */
 struct memory {
 	struct lock locks[REMEMBERED];
@@ -174,15 +182,15 @@ static uint64_t remembered_holder(struct memory *memory, const struct rt_wait *w
 	return holder_of(lock, wait);
 }
 
-int rt_waits_begin(struct rt_waits *waits, int64_t before)
+int rt_waits_begin(struct rt_waits *waits, int64_t before, uint64_t *beat)
 {
-	static const struct rt_waits none;
 	struct memory memory = {0};
 	struct rt_wait wait;
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount); /* pairs with make_g in spawn.c */
 
-	*waits = none;
+	*waits = (struct rt_waits){.beat = beat};
 	for (uint64_t i = 0; i < count; i++) {
+		tick(waits, i);
 		if (!look(rt_goroutine_number(i), &wait) || wait.since > before)
 			continue;
 		uint64_t holder = remembered_holder(&memory, &wait);
@@ -198,6 +206,7 @@ int rt_waits_begin(struct rt_waits *waits, int64_t before)
 	waits->ended = waits->used;
 	for (uint64_t i = 0; i < count; i++) {
 		struct gos_g *gp = rt_goroutine_number(i);
+		tick(waits, i);
 		if (!is_alive(rt_load_acquire(&gp->status)))
 			continue;
 		struct rt_holder *slot = rt_waits_find(waits, rt_load_relaxed(&gp->goid));
@@ -268,6 +277,7 @@ bool rt_waits_orphan(const struct rt_waits *waits, int64_t before, uint64_t *at,
 	uint64_t count = waits->ended != 0 ? rt_load_acquire(&gos_runtime.gcount) : 0;
 	for (; *at < count; ++*at) {
 		struct gos_g *gp = rt_goroutine_number(*at);
+		tick(waits, *at);
 		if (!look(gp, wait) || wait->since > before || !rt_wait_look(gp, wait))
 			continue;
 		const struct rt_holder *slot = rt_waits_find(waits, wait->holder);

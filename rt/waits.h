@@ -46,10 +46,11 @@ struct rt_waits {
 	uint64_t size, used;
 	uint64_t ended;  /* of those, how many have ended */
 	uint32_t walks;
+	uint64_t *beat;  /* goes up while there is progress: rt_report's. Sync: atomic */
 };
 
 /* Takes a look, at goroutines that have waited since `before` or earlier. 0, or -ENOMEM. End it in either case. */
-int rt_waits_begin(struct rt_waits *waits, int64_t before);
+int rt_waits_begin(struct rt_waits *waits, int64_t before, uint64_t *beat);
 void rt_waits_end(struct rt_waits *waits);
 struct rt_holder *rt_waits_find(const struct rt_waits *waits, uint64_t goid);
 

@@ -162,6 +162,29 @@ static void quit(void)
 		gos_sleep(GOS_S);
 }
 
+/* What comes after the stacks does not keep panicparse from reading them. */
+PLAIN_TEST(panicparse_reads_what_sigquit_prints)
+{
+	char name[] = "/tmp/gossamer-quit-XXXXXX", command[100];
+	if (system("command -v panicparse >/dev/null") != 0)
+		return;
+	gos_test_spawn((char *[]){"/proc/self/exe", "--death", "quit", NULL}, NULL, text, sizeof text, GOS_TEST_SECONDS);
+	int fd = mkstemp(name);
+	expect(fd >= 0);
+	expect_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	snprintf(command, sizeof command, "panicparse -no-color < %s", name);
+	FILE *parsed = popen(command, "r");
+	expect(parsed != NULL);
+	size_t n = fread(text, 1, sizeof text - 1, parsed);
+	text[n] = 0;
+	pclose(parsed);
+	unlink(name);
+	expect(strstr(text, "100: sleep") != NULL);
+	expect(strstr(text, "1: sync.Mutex.Lock") != NULL);
+	expect(strstr(text, " \"wants it\" has waited ") != NULL); /* passed on as it is */
+}
+
 static const struct gos_death deaths[] = {
 	{"quit",
 	 quit,

@@ -184,6 +184,7 @@ static const struct gos_death deaths[] = {
 	 23,
 	 {"gossamer: GOSDEBUG: scheddetail=2 is not a number from 0 to 1; ignored\n", "scheddetail 0"},
 	 "GOSDEBUG=scheddetail=2"},
+	{"deadlock_out_of_range", print_config, 23, {"gossamer: GOSDEBUG: deadlock=2 is not a number from 0 to 1; ignored\n"}, "GOSDEBUG=deadlock=2"},
 	{"unprintable", print_config, 23, {"gossamer: GOSDEBUG: a?[31m?b is not a word"}, "GOSDEBUG=a\033[31m\377b", .never = "\033"},
 	{"long",
 	 print_config,
