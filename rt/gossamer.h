@@ -626,8 +626,8 @@ GOS_API int gos_deadlocks(int fd);
 
 /*
  * What a goroutine has done with its time, in nanoseconds, or all of them. running + runnable + in_calls + waiting is as_of - made, exactly: every change of
- * state closes one span and opens the next at one time of one clock, which is mostly right within a quarter of a millisecond: within a millisecond at the ends of
- * spans of more than 20 ms. Shorter ones are right on average: many of them add up to what they took, and one alone may count as nothing.
+ * state closes one span and opens the next at one time of one clock, which moves in steps of some tenths of a millisecond, and is right within a millisecond at the ends of
+ * waits of more than 20 ms. Shorter ones are right on average: many of them add up to what they took, and one alone may count as nothing.
  */
 #define GOS_TIMES_REASONS 64
 struct gos_times {
@@ -667,8 +667,8 @@ struct gos_stats {
 	uint64_t timers, channels;                  /* that exist */
 	uint64_t handoffs;                          /* Ps taken from threads that blocked, ever */
 	struct gos_times times;                     /* of all goroutines, those that have ended too; goid and made are 0 */
-	/* How often one stood in line for [2^(i-1), 2^i) ns before it ran, ever. By the coarse clock, of a quarter of a millisecond: [0] is all that were
-	 * quicker than it shows, and those below 2^18 ns are few. */
+	/* How often one stood in line for [2^(i-1), 2^i) ns before it ran, ever. By the clock of `times`: [0] is all that were quicker than it
+	 * shows, and those below 2^18 ns are few. */
 	uint64_t latencies[GOS_LATENCIES];
 };
 /* Any thread may call; it reads every goroutine's state: about a millisecond for 100,000. Blocks: no.  Panics: no.  Owns: nothing. */

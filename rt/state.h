@@ -122,6 +122,7 @@ struct gos_account {
 struct gos_times_of_g {
 	uint64_t version; /* odd while it is written. Sync: atomic */
 	uint64_t goid;    /* whose it is: when it is not g->goid, that one's account is still empty */
+	uint32_t computes; /* runs until it is no longer taken for one that computes: times.c. By who may change its state */
 	struct gos_account account;
 };
 

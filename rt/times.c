@@ -16,6 +16,8 @@
 #include "gossamer.h"
 #include "machine.h"
 
+#define COMPUTES 16
+
 struct gos_account rt_times_of_no_p;
 
 enum { ENTRIES = sizeof(struct gos_account) / sizeof(int64_t) };
@@ -65,7 +67,8 @@ static void look_at_rate(struct gos_p *pp, int64_t now)
 
 /*
  * The clock has moved since gp became `from`, or is to be looked at. It is looked at where it matters, and where it may have stood still meanwhile:
- *  - the mark says so: gp was on a P that switches seldom;
+ *  - the mark says so: gp was on a P that switches seldom, or is one that computes: it has run for long in one of its last COMPUTES runs. Where the system lets
+ *    sysmon wait for its turn, nothing else would tell when its next long run has ended;
  *  - gp has run, or blocked its thread, across a step of the clock: few do, at most one a step and P;
  *  - gp has waited long.
  * Not where gp has stood in line: who stopped before it has looked, or g0 has.
@@ -86,6 +89,12 @@ RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enu
 	}
 	int64_t next = now | (pp == NULL || pp->seldom);
 	if (now == since) {
+		struct gos_times_of_g *mine = gp->times;
+		if (mine->computes != 0 && mine->goid == gp->goid) {
+			if (from == GOS_RUNNING)
+				mine->computes--;
+			next |= 1;
+		}
 		rt_store_relaxed(&gp->wait_since, next);
 		return now;
 	}
@@ -97,12 +106,16 @@ RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enu
 	rt_fence_release(); /* pairs with the acquire fence in read_account */
 	if (mine->goid != gp->goid) {
 		rt_store_relaxed(&mine->goid, gp->goid);
+		mine->computes = 0;
 #pragma GCC unroll 64
 		for (uint32_t i = 0; i < ENTRIES; i++)
 			rt_store_relaxed(entry(&mine->account, i), (int64_t)0);
 	}
 	uint32_t i = entry_of(from, gp->reason);
 	add(entry(&mine->account, i), ns);
+	if (from == GOS_RUNNING)
+		mine->computes = ns >= RT_LONG_RUN ? COMPUTES : mine->computes != 0 ? mine->computes - 1 : 0;
+	next |= mine->computes != 0;
 	rt_store_relaxed(&gp->wait_since, next);
 	rt_store_release(&mine->version, version + 2); /* pairs with the load in read_account */
 

@@ -25,9 +25,10 @@
 
 #define RT_SELDOM_NS 4000    /* between two switches, on average: then a look at the clock at each of them is a percent */
 #define RT_WINDOW_NS 250000  /* over which the average is taken */
+#define RT_LONG_RUN 200000   /* ns: who runs for so long computes, and is expected to do so again */
 #define RT_LONG_WAIT 5000000 /* ns: the end of a wait that is so long by the coarse clock is exact on any P */
 
-RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enum gos_state from);
+int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enum gos_state from) __attribute__((cold, noinline));
 
 /* gp, which has been `from` until now, becomes something else: before its status is set, and for one that waits, while its reason stands. By who may set it. mp: the M that
  * this is on; where it has no P, or is NULL, that is counted for no P. Returns the coarse clock, which may have been moved. */

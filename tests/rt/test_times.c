@@ -416,6 +416,52 @@ GOS_TEST_WITHIN(a_wait_begins_when_its_goroutine_has_computed, 60)
 	}
 }
 
+static void computes_and_waits(void)
+{
+	char byte;
+	do
+		compute_for(2 * GOS_MS);
+	while (gos_chan_recv(gate, &byte));
+}
+
+static struct gos_g *record_of(uint64_t goid)
+{
+	for (uint64_t i = 0; i < gos_runtime.gcount; i++) {
+		struct gos_g *gp = &gos_runtime.gslabs[i / GOS_G_PER_SLAB][i % GOS_G_PER_SLAB];
+		if (gp->goid == goid)
+			return gp;
+	}
+	gos_test_failed(__FILE__, __LINE__, "its record", NULL, 0, 0);
+}
+
+/* Who has run for long looks at the clock when it stops the next time, also on a P that has no time for that: others switch there all the while. */
+GOS_TEST(who_has_computed_is_expected_to_do_so_again)
+{
+	gate = gos_chan_make(char, 0);
+	gos_procs(1);
+	gos_yield();
+	go(yielder);
+	go(yielder);
+	go(computes_and_waits);
+	uint64_t goid = gos_go_last();
+	const struct gos_p *pp = gos_runtime.ps[0];
+	int64_t running = 0;
+	for (int i = 0, seen = 0; i < 50 && seen < 5; i++) {
+		bool often = pp->seldom == 0;
+		gos_test_until_waiting(goid, "chan receive");
+		struct gos_times t = times_of(goid);
+		if (often && pp->seldom == 0 && t.running - running >= GOS_MS) { /* the runtime has seen it, too */
+			expect_eq(__atomic_load_n(&record_of(goid)->wait_since, __ATOMIC_RELAXED) & 1, 1);
+			seen++;
+		}
+		running = t.running;
+		for (int64_t until = gos_now() + GOS_MS; gos_now() < until;)
+			gos_yield();
+		gos_chan_send(gate, "");
+	}
+	over = 1;
+}
+
 static void sleep_once(struct wait *w)
 {
 	compute_for(3 * GOS_MS);
