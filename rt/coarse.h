@@ -10,7 +10,7 @@
  *  - It moves by RT_CLOCK_GRAIN or more at a time, except where rt_clock_set is called. Each step costs every goroutine that then stops or runs a few dozen
  *    instructions, so it must not follow each look at the exact clock.
  * It moves when anybody who looks at the exact clock finds it a grain behind: sysmon within a millisecond while anything runs, every M that comes back from
- * sleep, each P every 61st switch, and a goroutine that stops after a run in which it may have gone out of date (times.c).
+ * sleep, each P every 61st switch where sysmon is late, and a goroutine that stops after a run in which it may have gone out of date (times.c).
  */
 #ifndef RT_COARSE_H
 #define RT_COARSE_H
@@ -22,6 +22,10 @@
 
 /* The exact clock; the coarse one follows where it is a grain behind. Any thread. */
 int64_t rt_clock_refresh(void);
+
+/* The exact clock, for who looks all the time and relies on sysmon, which comes more often than every two grains: only where it does not the coarse clock
+ * follows. Any thread. */
+int64_t rt_clock_glance(void);
 
 /* Sets the coarse clock to the exact one, and returns it. For rare paths. Any thread. */
 int64_t rt_clock_set(void);

@@ -408,7 +408,7 @@ static struct gos_g *find_runnable(struct gos_m *mp)
 			if (turn) /* else one that yields alone would never let it come to that: each time it gets here */
 				pp->ticks_left = RT_TICKS - 1;
 			if (turn || rt_timers_first(pp) != INT64_MAX || rt_load_relaxed(&gos_runtime.now) - pp->looked_at >= POLL_INTERVAL) {
-				int64_t now = rt_clock_refresh();
+				int64_t now = rt_clock_glance();
 				pp->looked_at = now;
 				run_due_timers(mp, pp, now);
 				if (now - rt_load_relaxed(&rt_sched.last_poll) >= POLL_INTERVAL)
