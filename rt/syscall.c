@@ -76,6 +76,7 @@ static void exit_commit(struct gos_g *gp, void *arg)
 static void hold_commit(struct gos_g *gp, void *arg)
 {
 	(void)arg;
+	is_back(); /* its P is anybody's, whoever took it */
 	rt_hold_put(gp);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "gos_test.h"
+#include "machine.h"
 
 #define RUNS 100
 #define RUN_SECONDS (60 * GOS_TEST_SLOW) /* until a run is taken for one that hangs */
@@ -530,6 +531,42 @@ static void time_is_real_while_one_blocks(void)
 	printf("read %c\n", byte);
 }
 
+static int came_back;
+
+/* As a debugger would do it. */
+static void *freeze(void *arg)
+{
+	struct gos_g *gp = arg;
+	rt_store_relaxed(&gp->hold, (uint8_t)(gp->hold | RT_HOLD_FROZEN));
+	rt_store_release(&gos_runtime.hold_generation, 1u);
+	return NULL;
+}
+
+static void be_frozen_in_a_call(void)
+{
+	gos_blocking(freeze, rt_tls_m->curg);
+	SET(&came_back, 1);
+}
+
+/* Whom a debugger holds back as his call ends is in that call no more. */
+static void hold_one_back(void)
+{
+	struct gos_g *gp;
+	go(be_frozen_in_a_call);
+	while (rt_load_relaxed(&gos_runtime.held) == 0)
+		gos_yield();
+	gp = &gos_runtime.gslabs[0][0];
+	while (!(gp->hold & RT_HOLD_FROZEN))
+		gp++;
+	gos_sleep(3600 * GOS_S);
+	expect(!GET(&came_back));
+	rt_store_relaxed(&gp->hold, (uint8_t)(gp->hold & ~RT_HOLD_FROZEN));
+	rt_store_release(&gos_runtime.hold_generation, 2u);
+	while (!GET(&came_back))
+		gos_yield();
+	printf("back\n");
+}
+
 static void *write_later(void *arg)
 {
 	usleep(100000);
@@ -611,6 +648,7 @@ static const struct gos_death deaths[] = {
 	 {"gossamer: seed=3: a goroutine has blocked its thread for long; ", "read x\n"},
 	 "GOSDEBUG=seed=3"},
 	{"time_while_blocked", time_is_real_while_one_blocks, 23, {"read z\n"}, "GOSDEBUG=seed=3"},
+	{"hold", hold_one_back, 23, {"back\n"}, "GOSDEBUG=seed=3"},
 	{"thread", read_what_a_thread_writes, 23, {"read y\n"}, "GOSDEBUG=seed=3"},
 	{"procs", ask_for_procs, 23, {"gossamer: gos_procs(4): with a seed in GOSDEBUG there is one P\n", "procs 1\n"}, "GOSDEBUG=seed=3", .never = "gos_procs(8)"},
 	{"asleep", fall_asleep, 2, {"gossamer: seed=77\nfatal error: all goroutines are asleep - deadlock!\n"}, "GOSDEBUG=seed=77"},
