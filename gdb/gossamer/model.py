@@ -407,9 +407,11 @@ class Runtime:
             return None
         slab, word = divmod(number, self.abi.const("depot_per_slab", high=1 << 24))
         base = self._root_field("depot")
-        if number >= self.abi.const("depot_words", high=1 << 32) or base == 0:
-            raise Trouble("there is no stack number %d" % number)
-        address = int.from_bytes(bytes(self.read(base + 8 * slab, 8)), "little") + 8 * word
+        inside = number < self.abi.const("depot_words", high=1 << 32) and base != 0
+        first = int.from_bytes(bytes(self.read(base + 8 * slab, 8)), "little") if inside else 0
+        if first == 0:
+            raise Trouble("there is no stack number %d in the depot" % number)
+        address = first + 8 * word
         head = self._plain("stack", address, "count", "whole")
         if not 0 < head.count <= self.abi.const("stack_max", high=4096):
             raise Trouble("what should be stack number %d, at 0x%x, is something else: it has %d frames" % (number, address, head.count))

@@ -95,6 +95,20 @@ static void break_it(const char *how)
 		*(uint8_t *)field(g_of(5), "g.reason") = 99;
 	} else if (strcmp(how, "name") == 0) {
 		memcpy(field(g_of(5), "g.name"), "\033[31m\n\xff\xfe 0123456789012345678901234567", 32);
+	} else if (strcmp(how, "labels") == 0) {
+		*(uint64_t *)field(g_of(5), "g.labels") = 0xdead0000;
+	} else if (strcmp(how, "other labels") == 0) {
+		memset(*(char **)field(g_of(5), "g.labels"), 0xaa, row("labels")->size);
+	} else if (strcmp(how, "labels without end") == 0) {
+		memset(field(*(char **)field(g_of(5), "g.labels"), "labels.text"), 'x', 24);
+	} else if (strcmp(how, "creation") == 0) {
+		*(uint32_t *)field(g_of(5), "g.creation") = 0xdead0000;
+	} else if (strcmp(how, "unused creation") == 0) {
+		*(uint32_t *)field(g_of(5), "g.creation") = (uint32_t)row("const.depot_words")->value - 10;
+	} else if (strcmp(how, "ancestors") == 0) {
+		*(uint64_t *)field(g_of(5), "g.ancestors") = 0xdead0000;
+	} else if (strcmp(how, "other ancestors") == 0) {
+		*(uint64_t *)field(g_of(5), "g.ancestors") = *(uint64_t *)field(g_of(5), "g.stack_lo") + 4096;
 	} else if (strcmp(how, "nothing") != 0) {
 		abort();
 	}
@@ -111,6 +125,7 @@ static int app(int argc, char **argv)
 	char line[8];
 
 	drain = gos_chan_make(int, 0);
+	gos_set_label("request", "r-881");
 	for (int i = 0; i < 40; i++)
 		go(drop);
 	for (int i = 0; i < 5; i++)

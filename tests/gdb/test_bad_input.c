@@ -105,6 +105,16 @@ static const struct {
 	 false},
 	{"state", "info goroutines", "^40 goroutines in 2 groups:$", false},
 	{"reason", "info goroutine 5", "^  state     waiting, reason 99\\?, for ", false},
+	{"labels", "info goroutine 5", "^  labels    cannot read [0-9]+ bytes at 0xdead0000$", false},
+	{"other labels", "info goroutine 5",
+	 "^  labels    what should be goroutine 5's labels, at 0x[0-9a-f]+, is something else: 43690 labels in 43690 bytes$", false},
+	{"labels without end", "info goroutine 5",
+	 "^  labels    goroutine 5's labels, at 0x[0-9a-f]+, are corrupt: 0 words of text for 1 labels$", false},
+	{"creation", "info goroutine 5", "^            there is no stack number 3735879680 in the depot$", false},
+	{"unused creation", "info goroutine 5", "^            there is no stack number 8388598 in the depot$", false},
+	{"ancestors", "info goroutine 5", "^  ancestor  cannot read [0-9]+ bytes at 0xdead0000$", false},
+	{"other ancestors", "info goroutine 5",
+	 "^  ancestor  what should be goroutine 5's ancestors, at 0x[0-9a-f]+, is something else: 0 of them$", false},
 	{"name", "info goroutine 5", "^Goroutine 5 \"\\\\x1b\\[31m\\\\n\\\\xff\\\\xfe 0123", false},
 };
 enum { DAMAGES = sizeof damages / sizeof damages[0] };
