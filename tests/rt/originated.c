@@ -7,6 +7,10 @@
 
 #include "originated.h"
 
+#ifndef ROOM
+#define ROOM 1000
+#endif
+
 #define NAMED_(variant) originated_##variant
 #define NAMED(variant) NAMED_(variant)
 
@@ -25,7 +29,7 @@ NOINLINE static void plain(struct path *path)
 
 NOINLINE static void with_array(struct path *path)
 {
-	volatile char room[1000];
+	volatile char room[ROOM];
 	CALLED;
 	room[path->depth_wanted] = 1;
 	NEXT;

@@ -3,6 +3,7 @@
  * Goal: the stack that is recorded for a goroutine is the one that made it, exactly, however that was compiled; its ancestors are those that there were. Method: functions
  * of every kind (originated.c) call each other in random orders and note down where they return to; each goroutine compares.
  */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,6 +116,62 @@ GOS_TEST_WITHIN(origin_is_the_truth_5_deep, 60)
 GOS_TEST_WITHIN(origin_is_the_truth_32_deep, 60)
 {
 	walk_at_depth(32);
+}
+
+/* ---- code that is unloaded ---- */
+
+/* A goroutine's first function. */
+static void walks_in_module(void (*module)(struct path *), uint64_t seed)
+{
+	struct path path = {.child = child};
+	for (int i = 0; i < 100; i++) {
+		gos_waitgroup_add(&path.wg, 1);
+		path.depth = 0;
+		path.started = false;
+		path.depth_wanted = 1 + (uint32_t)(gos_test_random(&seed) % 8);
+		path.random = gos_test_random(&seed) % 16;
+		module(&path);
+		gos_waitgroup_wait(&path.wg);
+	}
+	gos_waitgroup_done(&wg);
+}
+
+static void walk_in_modules(int depth)
+{
+	static const char *const modules[] = {MODULE_1000, MODULE_3000};
+	uint64_t seed = gos_test_seed();
+	uint64_t last = 0, same = 0;
+
+	rt_config.creationstack = depth;
+	for (int i = 0; i < 20; i++) {
+		void *handle = dlopen(modules[i % 2], RTLD_NOW | RTLD_LOCAL);
+		expect(handle != NULL);
+		void (*module)(struct path *) = (void (*)(struct path *))dlsym(handle, "originated_plain");
+		expect(module != NULL);
+		same += (uint64_t)module == last;
+		last = (uint64_t)module;
+		gos_waitgroup_add(&wg, 4);
+		for (int j = 0; j < 4; j++)
+			gos_go_with((&(struct gos_go_options){.stack_size = 1 << 20}), walks_in_module, module, gos_test_random(&seed));
+		gos_waitgroup_wait(&wg);
+		gos_test_until_num(1);
+		expect_eq(dlclose(handle), 0);
+		int64_t until = rt_load_relaxed(&gos_runtime.now) + 5 * GOS_MS; /* by the clock that is looked at */
+		while (rt_load_relaxed(&gos_runtime.now) < until)
+			gos_sleep(GOS_MS);
+	}
+	expect_gt(known, 10 * unknown);
+	if (same == 0)
+		printf("no module lay where another had been: nothing was to be forgotten\n");
+}
+
+GOS_TEST_WITHIN(origin_forgets_code_that_was_unloaded_1_deep, 60)
+{
+	walk_in_modules(1);
+}
+GOS_TEST_WITHIN(origin_forgets_code_that_was_unloaded_4_deep, 60)
+{
+	walk_in_modules(4);
 }
 
 /* ---- what is easily taken for something else ---- */
