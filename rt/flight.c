@@ -207,6 +207,15 @@ static uint64_t found_first(const struct found *found)
 	return found->count > LAST_MAX ? found->count - LAST_MAX : 0;
 }
 
+/* The time of the last n. */
+static void found_date(struct found *found, uint64_t n, int64_t at, bool early)
+{
+	for (uint64_t i = found->count > n ? found->count - n : 0; i < found->count; i++) {
+		found->event[i % LAST_MAX].at = at;
+		found->event[i % LAST_MAX].early = early;
+	}
+}
+
 /* What a word says of goroutine `goid`, when `runs` ran there; false: nothing. */
 static bool about(uint64_t word, uint64_t goid, uint64_t runs, struct rt_flight_event *event)
 {
@@ -263,7 +272,8 @@ static void look(const struct gos_flight *f, const struct gos_flight_ring *ring,
 {
 	uint64_t head = rt_load_acquire(&ring->head), size = ring->mask + 1;
 	uint64_t i = head + RT_FLIGHT_AHEAD > size ? head + RT_FLIGHT_AHEAD - size : 0, runs = 0;
-	bool in_p = ring->number != 0;
+	uint64_t untimed = 0; /* so many of what was found last, whose time is not known yet */
+	bool in_p = ring->number != 0, timed = false;
 	int64_t at = 0;
 	struct rt_flight_event event;
 
@@ -275,21 +285,27 @@ static void look(const struct gos_flight *f, const struct gos_flight_ring *ring,
 		if (rt_unlikely(lost > i + size)) { /* it is being overwritten: go on some way after that */
 			i = lost - size + size / 8;
 			runs = 0;
-			at = 0;
+			timed = false;
 			continue;
 		}
 		i++;
 		if (word >> RT_FLIGHT_KIND_SHIFT == GOS_FLIGHT_TIME) {
 			at = f->start + (int64_t)(word & ((UINT64_C(1) << RT_FLIGHT_KIND_SHIFT) - 1));
+			found_date(found, untimed, at, true);
+			untimed = 0;
+			timed = true;
 			continue;
 		}
 		if (about(word, goid, runs, &event)) {
 			event.at = at;
 			event.p = in_p ? ring->number - 1 : RT_FLIGHT_NO_P;
 			found_put(found, &event);
+			untimed += !timed;
 		}
 		runs = in_p ? runs_after(word, runs) : 0;
 	}
+	/* What was written after the last TIME of all, which is no longer there, has the time that the ring itself remembers. */
+	found_date(found, untimed, rt_load_relaxed(&ring->time), false);
 }
 
 /* Can this happen to a goroutine right after that? Says which came first where the clock does not. */

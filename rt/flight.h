@@ -155,7 +155,8 @@ void rt_flight_in_child(void);
 
 /* Something that happened to a goroutine, as a sentence needs it. */
 struct rt_flight_event {
-	int64_t at;      /* CLOCK_MONOTONIC, ns; 0: not known, but before all of which it is */
+	int64_t at;      /* CLOCK_MONOTONIC, ns */
+	bool early;      /* that is not when it happened, but something that it happened before: what said when has been overwritten */
 	enum gos_flight_kind kind;
 	uint32_t p;      /* on which P; RT_FLIGHT_NO_P: on none */
 	uint64_t goid;   /* to whom */

@@ -643,3 +643,56 @@ PLAIN_TEST(exact_times_lie_between_looks_at_the_clock)
 {
 	expect_eq(run("flight=exact", "2", naps), 7);
 }
+
+/* Does much in a moment, and then waits. */
+static void make_many_and_wait(void)
+{
+	int x;
+	for (int i = 0; i < 40; i++)
+		go(nothing_much);
+	gos_chan_recv(c, &x);
+}
+
+static const struct rt_flight_event *park_of(uint64_t goid)
+{
+	uint32_t n = last_of(goid);
+	for (uint32_t i = 0; i < n; i++)
+		if (last[i].kind == GOS_FLIGHT_PARK)
+			return &last[i];
+	return NULL;
+}
+
+/* As the ring goes on, first what says when it parked is lost, and then that it did. */
+static int forgets(void)
+{
+	int x = 0;
+	c = gos_chan_make(int, 0);
+	for (int try = 0; try < 100; try++) {
+		uint64_t id = go(make_many_and_wait);
+		gos_test_until_waiting(id, "chan receive");
+		const struct rt_flight_event *park = park_of(id);
+		expect(park != NULL && !park->early);
+		int64_t at = park->at;
+		bool early = false;
+		while ((park = park_of(id)) != NULL) {
+			if (park->early) {
+				expect_ge(park->at, at);
+				early = true;
+			} else {
+				expect(!early);
+				expect_eq(park->at, at);
+			}
+			gos_sleep(MS / 10);
+		}
+		gos_chan_send(c, &x);
+		gos_test_until_num(1);
+		if (early)
+			return 8;
+	}
+	return 9; /* time has always stepped in between */
+}
+
+PLAIN_TEST_WITHIN(a_time_that_was_overwritten_is_told_as_an_earlier_one, 100)
+{
+	expect_eq(run("flight=512", "1", forgets), 8);
+}
