@@ -16,6 +16,7 @@
 #include "atomic.h"
 #include "clock.h"
 #include "dump.h"
+#include "flight.h"
 #include "label.h"
 #include "machine.h"
 #include "pollfd.h"
@@ -29,6 +30,7 @@
 #define ATTEMPTS 20
 #define CASES_MAX 8   /* of a select */
 #define LINE_MAX 1000 /* in a queue that are counted */
+#define FLIGHTS_MAX 1000 /* runnable goroutines of which it is told who made them so: some 10 us each */
 #define DEPTH_MAX 256 /* of a tree that changes under our eyes */
 
 void rt_accounts_begin(struct rt_accounts *accounts, struct rt_printer *out, bool many)
@@ -581,13 +583,28 @@ static void put_labels(const struct rt_accounts *a, const struct gos_g *gp)
 	}
 }
 
-static void put_sentence(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at)
+/* ", made ready by goroutine 17": if that is the last that has happened to it. */
+static void put_waker(struct rt_accounts *a, const struct gos_g *g)
+{
+	struct rt_flight_event event;
+	if (a->flights >= FLIGHTS_MAX)
+		return;
+	a->flights++;
+	if (rt_flight_last(g->goid, &event, 1) == 0 || event.kind != GOS_FLIGHT_READY || event.by == 0)
+		return;
+	rt_put(a->out, ", made ready by ");
+	put_id(a, event.by);
+}
+
+static void put_sentence(struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at)
 {
 	struct rt_printer *p = a->out;
 	rt_put_goroutine(p, g->goid, gp);
 	put_doing(a, g, gp, at, false);
 	if (g->status == GOS_WAITING)
 		put_turn(a, g);
+	if (g->status == GOS_RUNNABLE)
+		put_waker(a, g);
 	rt_put_words(p, "; ", g->flags, rt_flag_words);
 	rt_put_words(p, "; ", g->hold & rt_load_relaxed(&gos_runtime.hold_mask), rt_hold_words);
 	if (g->creator != 0) {

@@ -21,6 +21,7 @@ struct rt_printer;
 struct rt_accounts {
 	struct rt_printer *out;
 	struct rt_goids goids;
+	uint32_t flights; /* times that the flight recorder was asked, which takes a look at all of it */
 };
 
 /* many: they will be told of all goroutines, so it pays to note where each is. */

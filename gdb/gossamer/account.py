@@ -5,7 +5,7 @@ The runtime tells the same in the same words, rt/account.c, phrase by phrase and
 compares them. The grammar is in gossamer(7). Returns text, prints nothing.
 """
 
-from . import places, words
+from . import flight, places, words
 from .abi import Trouble
 
 _CASES_MAX = 8  # of a select
@@ -31,6 +31,8 @@ class Accounts:
         text = self._named(g.goid, g) + self._doing(g, False)
         if g.status == self.rt.waiting:
             text += self._turn(g)
+        if g.status == self.rt.runnable:
+            text += self._waker(g)
         text += "".join("; " + word for word in self.rt.flag_words(g))
         if g.creator:
             text += "; created by goroutine %d" % g.creator + self._at(g.create_pc)
@@ -61,6 +63,14 @@ class Accounts:
     def _mark(self, what, goid, at, pc=0):
         """", last released by goroutine 9 "x" 3.2s ago at main (x.c:3)"; nothing if it was never done."""
         return "%s%s %s ago%s" % (what, self._who(goid), self._since(at), self._at(pc)) if at else ""
+
+    def _waker(self, g):
+        """", made ready by goroutine 17": if that is the last that has happened to it."""
+        try:
+            events = flight.last(flight.Recorder(self.rt), g.goid, 1)
+        except Trouble:
+            return ""
+        return ", made ready by " + self._named(events[0].by) if events and events[0].kind == "READY" and events[0].by else ""
 
     def _times(self, g):
         """"; in all it ran 1.2s in 3104 runs, was runnable 40ms and waited 5m02s"."""

@@ -12,7 +12,7 @@
 static struct gdb_run run;
 static struct debuggee d;
 
-enum { GOROUTINES = 48, SENTENCE = 4096 };
+enum { GOROUTINES = 49, SENTENCE = 4096 };
 static struct truth {
 	int goid;
 	char sentence[SENTENCE], pattern[SENTENCE];
