@@ -582,6 +582,7 @@ static void put_group_header(struct printer *p, const struct rt_group *group)
 		}
 	}
 	rt_put_words(&p->out, ", ", group->flags, rt_flag_words);
+	rt_put_words(&p->out, ", ", group->hold, rt_hold_words);
 	rt_put(&p->out, "]: ");
 	for (uint64_t i = 0; i < group->count && i < RT_GROUP_IDS; i++) {
 		rt_put(&p->out, i > 0 ? ", " : "");

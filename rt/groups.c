@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "atomic.h"
 #include "printer.h"
 #include "state.h"
 #include "words.h"
@@ -70,7 +71,7 @@ static uint64_t packed(const struct rt_trace *trace, uint32_t i, uint32_t stored
 
 static bool is_like(const struct rt_groups *groups, const struct rt_group *a, const struct rt_group *b, const struct rt_trace *trace)
 {
-	if (a->hash != b->hash || a->status != b->status || a->reason != b->reason || a->flags != b->flags || a->wait_pc != b->wait_pc || a->entry != b->entry ||
+	if (a->hash != b->hash || a->status != b->status || a->reason != b->reason || a->flags != b->flags || a->hold != b->hold || a->wait_pc != b->wait_pc || a->entry != b->entry ||
 	    a->create_pc != b->create_pc || a->silent != b->silent || a->total != b->total)
 		return false;
 	for (uint32_t i = 0; i < a->stored; i++)
@@ -105,11 +106,12 @@ void rt_groups_add(struct rt_groups *groups, struct gos_g *gp, const struct gos_
 		.status = g->status,
 		.reason = waits ? g->reason : GOS_REASON_NONE,
 		.flags = shown_flags(g),
+		.hold = g->hold & rt_load_relaxed(&gos_runtime.hold_mask),
 		.silent = trace == NULL,
 		.total = trace != NULL ? (uint32_t)trace->total : 0,
 	};
 	one.stored = one.total < 2 * RT_TRACE_HALF ? one.total : 2 * RT_TRACE_HALF;
-	one.hash = mix(mix(mix(one.status, one.reason), one.flags), (uint64_t)(uintptr_t)one.create_pc);
+	one.hash = mix(mix(mix(one.status, one.reason), (uint64_t)one.flags << 8 | one.hold), (uint64_t)(uintptr_t)one.create_pc);
 	one.hash = mix(mix(one.hash, (uint64_t)(uintptr_t)one.wait_pc), one.total);
 	for (uint32_t i = 0; i < one.stored; i++)
 		one.hash = mix(one.hash, packed(trace, i, one.stored));

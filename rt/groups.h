@@ -24,6 +24,7 @@ struct rt_group {
 	uint64_t creator, goid; /* of the first */
 	uint32_t status;
 	uint8_t reason, flags;
+	uint8_t hold; /* what holds them back: g->hold, as far as it is in effect */
 	bool silent;       /* its stack could not be had */
 	uint64_t frames;   /* where they are, and: */
 	uint32_t stored;   /* how many of them are, */

@@ -510,17 +510,29 @@ GOS_TEST(one_that_is_locked_to_its_thread_is_held_back_and_goes_on_there)
 
 /* ---- what is said of it ---- */
 
+static char text[1 << 16];
+
+static void read_dump(void (*dump)(int fd))
+{
+	FILE *file = tmpfile();
+	expect(file != NULL);
+	dump(fileno(file));
+	ssize_t n = pread(fileno(file), text, sizeof text - 1, 0);
+	expect_gt(n, 0);
+	text[n] = '\0';
+	fclose(file);
+}
+
+static void dump_groups(int fd)
+{
+	expect_eq(gos_dump(fd, GOS_DUMP_GROUPS), 0);
+}
+
 /* The dump's words for goroutine goid: what stands in the brackets. */
 static void header_of(uint64_t goid, char *header, size_t size)
 {
-	static char text[1 << 16];
 	char start[40];
-	int fd = fileno(tmpfile());
-	gos_stack_dump(fd);
-	ssize_t n = pread(fd, text, sizeof text - 1, 0);
-	expect_gt(n, 0);
-	text[n] = '\0';
-	close(fd);
+	read_dump(gos_stack_dump);
 	snprintf(start, sizeof start, "goroutine %llu [", (unsigned long long)goid);
 	const char *at = strstr(text, start);
 	expect(at != NULL);
@@ -535,6 +547,9 @@ static void look_at_dumps(void)
 	UNTIL(held() == 1);
 	header_of(goids[0], header, sizeof header);
 	expect(strstr(header, " [runnable, frozen, ") != NULL);
+	read_dump(dump_groups); /* it is not like the others, though it stands where they do */
+	snprintf(header, sizeof header, " [runnable, frozen]: %llu\n", (unsigned long long)goids[0]);
+	expect(strstr(text, header) != NULL);
 	let_run(goids[1], true);
 	run_only(true);
 	UNTIL(held() == (uint32_t)count - 1);
