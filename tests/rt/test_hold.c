@@ -1199,8 +1199,12 @@ static void let_the_holder_die(void)
 		if (!reaped)
 			waitpid(child, NULL, 0);
 	}
-	hold_for((pid_t)-5); /* no pid at all */
+	pid_t child = start_child();
+	hold_for(child);
+	rt_store_relaxed(&gos_runtime.holder, (uint32_t)-5); /* no pid at all */
 	all_is_undone();
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
 }
 
 GOS_TEST(when_the_holder_dies_all_is_undone)
