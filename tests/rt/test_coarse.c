@@ -56,11 +56,11 @@ PLAIN_TEST(who_comes_late_does_not_set_it_back)
 	expect_eq(coarse(), ahead);
 }
 
-static volatile int enough;
+static int enough;
 
 static void *move_it(void *arg)
 {
-	while (!enough)
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED))
 		rt_clock_set();
 	return arg;
 }
@@ -78,16 +78,16 @@ PLAIN_TEST(never_back_and_never_ahead)
 		expect_le(now, rt_now());
 		seen = now;
 	}
-	enough = 1;
+	__atomic_store_n(&enough, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
 }
 
-static volatile int stop;
+static int stop;
 
 static void compute(void)
 {
-	while (!stop)
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
 		gos_checkpoint();
 }
 
@@ -97,5 +97,5 @@ GOS_TEST(it_goes_on_while_a_goroutine_computes)
 	go(compute);
 	for (int64_t begin = coarse(); coarse() - begin < 200 * GOS_MS;)
 		;
-	stop = 1;
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 }

@@ -109,7 +109,18 @@ GOS_TEST(reasons_have_their_words)
 
 /* ---- a life, exactly ---- */
 
-static volatile int over;
+static int over; /* Sync: atomic */
+
+static bool is_over(void)
+{
+	return __atomic_load_n(&over, __ATOMIC_RELAXED) != 0;
+}
+
+static void set_over(int value)
+{
+	__atomic_store_n(&over, value, __ATOMIC_RELAXED);
+}
+
 static gos_chan *there, *back;
 
 static void pong(void)
@@ -122,7 +133,7 @@ static void pong(void)
 static void ping(void)
 {
 	char byte = 0;
-	while (!over) {
+	while (!is_over()) {
 		gos_chan_send(there, &byte);
 		gos_chan_recv(back, &byte);
 	}
@@ -131,19 +142,19 @@ static void ping(void)
 
 static void sleeper(void)
 {
-	while (!over)
+	while (!is_over())
 		gos_sleep(3 * GOS_MS);
 }
 
 static void yielder(void)
 {
-	while (!over)
+	while (!is_over())
 		gos_yield();
 }
 
 static void blocker(void)
 {
-	while (!over) {
+	while (!is_over()) {
 		gos_blocking_begin();
 		usleep(2000);
 		gos_blocking_end();
@@ -152,7 +163,7 @@ static void blocker(void)
 
 static void worker(void)
 {
-	while (!over) {
+	while (!is_over()) {
 		compute_for(700000);
 		gos_checkpoint();
 		gos_sleep(GOS_MS);
@@ -168,7 +179,7 @@ static void child(gos_waitgroup *wg, int64_t ns)
 static void parent(void)
 {
 	static gos_waitgroup wg;
-	while (!over) {
+	while (!is_over()) {
 		gos_waitgroup_add(&wg, 2);
 		go(child, &wg, 100000);
 		go(child, &wg, 300000);
@@ -192,7 +203,7 @@ static void zoo_open(void)
 
 static void zoo_close(void)
 {
-	over = 1;
+	set_over(1);
 	gos_test_until_num(1);
 }
 
@@ -243,9 +254,9 @@ GOS_TEST(a_new_life_begins_with_nothing)
 		expect_eq(t.runs, 0);
 		expect_eq(t.runnable, t.as_of - t.made);
 		expect_ge(t.made, before - RIGHT);
-		over = 1;
+		set_over(1);
 		gos_test_until_num(1);
-		over = 0;
+		set_over(0);
 	}
 }
 
@@ -447,10 +458,10 @@ GOS_TEST(who_has_computed_is_expected_to_do_so_again)
 	const struct gos_p *pp = gos_runtime.ps[0];
 	int64_t running = 0;
 	for (int i = 0, seen = 0; i < 50 && seen < 5; i++) {
-		bool often = pp->seldom == 0;
+		bool often = __atomic_load_n(&pp->seldom, __ATOMIC_RELAXED) == 0;
 		gos_test_until_waiting(goid, "chan receive");
 		struct gos_times t = times_of(goid);
-		if (often && pp->seldom == 0 && t.running - running >= GOS_MS) { /* the runtime has seen it, too */
+		if (often && __atomic_load_n(&pp->seldom, __ATOMIC_RELAXED) == 0 && t.running - running >= GOS_MS) { /* the runtime has seen it, too */
 			expect_eq(__atomic_load_n(&record_of(goid)->wait_since, __ATOMIC_RELAXED) & 1, 1);
 			seen++;
 		}
@@ -459,7 +470,7 @@ GOS_TEST(who_has_computed_is_expected_to_do_so_again)
 			gos_yield();
 		gos_chan_send(gate, "");
 	}
-	over = 1;
+	set_over(1);
 }
 
 static void sleep_once(struct wait *w)
@@ -522,14 +533,14 @@ static struct gos_stats stats(void)
 
 static void computes(void)
 {
-	while (!over)
+	while (!is_over())
 		gos_checkpoint();
 }
 
 /* n lives for T seconds are n T seconds, to within 2 %, whatever they did. */
 GOS_TEST_WITHIN(totals_are_the_lives, 60)
 {
-	over = 0;
+	set_over(0);
 	zoo_open();
 	for (int i = 0; i < 3; i++) {
 		struct gos_stats a = stats();
@@ -557,7 +568,7 @@ GOS_TEST_WITHIN(n_goroutines_for_t_seconds, 60)
 	int64_t told = sum(&s.times), least = (N + 1) * (s.times.as_of - made), most = (N + 1) * (s.times.as_of - begin + RIGHT);
 	expect_ge(told, least - least / 50);
 	expect_le(told, most + most / 50);
-	over = 1;
+	set_over(1);
 	gos_test_until_num(1);
 	/* The ended ones' are still there. */
 	expect_ge(stats().times.running, s.times.running);
@@ -594,7 +605,7 @@ GOS_TEST_WITHIN(running_is_what_a_p_gives, 60)
 		all += t.running;
 	}
 	expect_ge(all, wall - wall / 50);
-	over = 1;
+	set_over(1);
 }
 
 /* ---- latencies ---- */
