@@ -189,7 +189,7 @@ static const struct gos_death deaths[] = {
 	{"quit",
 	 quit,
 	 2,
-	 {"SIGQUIT: quit\n", " [sleep", "created by quit\n", "\n\ngoroutine ", " \"wants it\" has waited ", " that goroutine 2 \"holder\" has held for ",
+	 {"SIGQUIT: quit\n", " [sleep", "created by quit\n", "\n\ngoroutine ", " \"wants it\" has waited ", " that goroutine 2 \"holder\" has held",
 	  "\ngoroutine 2 \"holder\" has waited ", "more that wait\n"}},
 };
 GOS_DEATHS(deaths)

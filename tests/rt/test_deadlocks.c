@@ -144,7 +144,7 @@ GOS_TEST(a_goroutine_that_waits_for_itself)
 	expect_eq(found, 1);
 	expect_says("gossamer: deadlock: goroutine %llu waits for mutex %p held by goroutine %llu\n", (unsigned long long)g, (void *)&locks[0],
 	            (unsigned long long)g);
-	expect_says(" that it has held itself for ");
+	expect_says(" that it has held itself");
 }
 
 static gos_rwmutex rw;
@@ -284,7 +284,7 @@ GOS_TEST(the_owner_has_ended)
 	expect_says("gossamer: deadlock: mutex %p is held by goroutine %llu, which has ended, and is waited for by goroutines ", (void *)&locks[0],
 	            (unsigned long long)owner);
 	expect_says(" and 3 more\n");
-	expect_says(" that goroutine %llu has held for ", (unsigned long long)owner);
+	expect_says(" that goroutine %llu has held", (unsigned long long)owner);
 	expect_says(", and that one has ended; ");
 
 	go(lock_and_end, &locks[1]);
