@@ -115,6 +115,7 @@ class Runtime:
         self.calling = self.abi.state("SYSCALL")
         self.running = (self.abi.state("RUNNING"), self.calling)
         self.timed = (self.waiting, self.calling)  # the states of which wait_since says since when
+        self._marks = self.abi.const("wait_since_marks")
         self.runnable = self.abi.state("RUNNABLE")
         self.gone = (self.abi.state("IDLE"), self.abi.state("DEAD"))
         self._g = _Reader(self.abi, "g", _G_FIELDS)
@@ -161,7 +162,11 @@ class Runtime:
         """How long g has waited, or blocked its thread, in ns; 0 when it does neither."""
         if g.status not in self.timed or g.wait_since <= 0:
             return 0
-        return max(0, self.now - g.wait_since)
+        return max(0, self.now - self.since(g))
+
+    def since(self, g):
+        """When g's state last changed: a time of the coarse clock."""
+        return g.wait_since & ~self._marks
 
     def never_run(self, g):
         """Whether g stands in its first frame. One that was made to wait in line elsewhere may lack a wait_pc as well."""
@@ -361,7 +366,7 @@ class Runtime:
     def _add_open(self, times, g):
         """What g has been doing since its state last changed is in no account yet."""
         if g.status not in self.gone and g.wait_since > 0:
-            times.add(g.status, g.reason, max(0, self.now - (g.wait_since & ~1)), self.waiting)
+            times.add(g.status, g.reason, max(0, self.now - self.since(g)), self.waiting)
 
     def _array(self, name, address):
         """The numbers of a field that is an array of them."""

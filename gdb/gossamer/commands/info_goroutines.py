@@ -175,7 +175,7 @@ def _show_groups(view, wanted, options, here):
     for group in shown:
         g = group[0]
         threads = [view.on_thread[member.address] for member in group if member.address in view.on_thread]
-        waits = [member.wait_since for member in group if member.status in rt.timed and 0 < member.wait_since <= now]
+        waits = [rt.since(member) for member in group if member.status in rt.timed and 0 < member.wait_since <= now]
         span = ""
         if waits:
             low, high = words.duration(now - max(waits)), words.duration(now - min(waits))
