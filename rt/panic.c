@@ -327,7 +327,7 @@ static _Noreturn void begin(struct rt_panic *p, void *user_pc)
 	struct gos_g *gp = mp != NULL ? mp->curg : NULL;
 	if (gp == NULL || p->sp < gp->stack_lo || p->sp >= gp->stack_hi)
 		die(p, user_pc); /* not on a goroutine's stack */
-	while (rt_exitsyscall()) /* deferred calls are no part of a blocking section */
+	while (!rt_load_relaxed(&rt_forked) && rt_exitsyscall()) /* deferred calls are no part of a blocking section; a child of fork stays in it */
 		;
 	if (gp->m->p != NULL) /* else it is a child of fork's */
 		rt_flight_of(gp->m->p, GOS_FLIGHT_PANIC, user_pc);

@@ -605,6 +605,16 @@ static void end_section_in_child(void)
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 25);
 }
 
+static void panic_in_child_of_section(void)
+{
+	gos_blocking_begin();
+	if (fork() == 0)
+		gos_panic("in the child");
+	int status = 0;
+	wait(&status);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 25);
+}
+
 static void burn_in_child(void)
 {
 	/* Its time is over soon, but nobody is there to say so, and nobody to let run. */
@@ -729,6 +739,7 @@ static const struct gos_death deaths[] = {
 	{"child_looks_around", child_looks_around, 23, {NULL}},
 	{"return_in_child", return_in_child, 2, {"gossamer: fatal error: ", "in a child of fork"}},
 	{"goroutine_returns_in_child", goroutine_returns_in_child, 2, {"gossamer: fatal error: ", "in a child of fork"}},
+	{"panic_in_child_of_section", panic_in_child_of_section, 2, {"panic: in the child", "goroutine 1 [", "panic_in_child_of_section"}},
 	{"end_section_in_child", end_section_in_child, 2, {"gossamer: fatal error: ", "in a child of fork", "gos_yield", "end_section_in_child"}},
 	{"burn_in_child", burn_in_child, 23, {NULL}},
 	{"exit", exit_while_others_run, 23, {"bye\n"}},
