@@ -67,9 +67,13 @@ RT_READS_WHILE_WRITTEN bool rt_account_look(struct gos_g *gp, struct gos_g *copy
 		copy->status = rt_load_acquire(&gp->status);
 		if (!is_alive(copy->status))
 			return false;
-		if (still(gp, copy))
-			break;
+		/* While seq is odd, what it waits on may be that of this wait and the reason that of the last. */
+		if (still(gp, copy) && (copy->status != GOS_WAITING || (seq & 1) == 0))
+			return true;
 	}
+	copy->status = GOS_RUNNING; /* it changes as fast as this looks */
+	copy->wait_obj = NULL;
+	copy->waiting = NULL;
 	return true;
 }
 
@@ -198,7 +202,7 @@ static void put_crowd(const struct rt_accounts *a, const struct line *line)
 	rt_put(a->out, " wait for it");
 }
 
-static void put_turn(const struct rt_accounts *a, const struct gos_g *g)
+static void put_turn(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp)
 {
 	struct line line;
 	const void *word;
@@ -211,7 +215,7 @@ static void put_turn(const struct rt_accounts *a, const struct gos_g *g)
 		put_line(a, g, &line);
 		break;
 	case RT_OBJECT_COND:
-		if (rt_peek(&cond, at, sizeof cond) == sizeof cond) {
+		if (rt_peek(&cond, at, sizeof cond) == sizeof cond && still(gp, g)) { /* else it may be something else by now */
 			count_line(&line, cond.first, false);
 			put_line(a, g, &line);
 		}
@@ -355,7 +359,7 @@ RT_READS_WHILE_WRITTEN static void put_chan(const struct rt_accounts *a, const s
 	put_mark(a, ", last received from by ", rt_load_relaxed(&c->receiver), rt_load_relaxed(&c->received_at), NULL);
 }
 
-RT_READS_WHILE_WRITTEN static void put_select(const struct rt_accounts *a, const struct gos_g *g, bool brief)
+RT_READS_WHILE_WRITTEN static void put_select(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, bool brief)
 {
 	struct rt_printer *p = a->out;
 	const struct gos_sudog *sg = g->wait_obj;
@@ -370,8 +374,8 @@ RT_READS_WHILE_WRITTEN static void put_select(const struct rt_accounts *a, const
 	for (sg = g->wait_obj; sg != NULL && i < CASES_MAX; sg = rt_load_relaxed(&sg->waitlink), i++) {
 		const struct gos_chan *c = rt_load_relaxed(&sg->obj);
 		struct line line;
-		if (c == NULL)
-			return; /* it goes on just now, and will be told again */
+		if (c == NULL || !still(gp, g))
+			return; /* it goes on just now, and will be told again: the sudog may be another's, which waits on something else */
 		bool send = sg->case_dir == GOS_DIR_SEND;
 		rt_put(p, i == 0 ? ": to " : ", or to ");
 		rt_put(p, send ? "send to " : "receive from ");
@@ -424,7 +428,7 @@ static void put_waits_for(const struct rt_accounts *a, const struct gos_g *g, co
 		put_chan(a, g->wait_obj, brief);
 		return;
 	case RT_OBJECT_SELECT:
-		put_select(a, g, brief);
+		put_select(a, g, gp, brief);
 		return;
 	case RT_OBJECT_FD:
 		put_fd(a, g, gp);
@@ -602,7 +606,7 @@ static void put_sentence(struct rt_accounts *a, const struct gos_g *g, const str
 	rt_put_goroutine(p, g->goid, gp);
 	put_doing(a, g, gp, at, false);
 	if (g->status == GOS_WAITING)
-		put_turn(a, g);
+		put_turn(a, g, gp);
 	if (g->status == GOS_RUNNABLE)
 		put_waker(a, g);
 	rt_put_words(p, "; ", g->flags, rt_flag_words);
