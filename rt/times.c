@@ -12,11 +12,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "gossamer.h"
 #include "machine.h"
 
 #define COMPUTES 16
+#define READ_ATTEMPTS 100000 /* some 10 ms: who writes them mostly needs 50 ns */
+#define READ_ROUNDS 100
 
 struct gos_account rt_times_of_no_p;
 
@@ -192,7 +195,7 @@ void rt_times_add_open(struct gos_times *to, const struct gos_g *gp)
 bool rt_times_read(const struct gos_g *gp, uint64_t goid, struct gos_times *times)
 {
 	const struct gos_times_of_g *account = gp->times;
-	for (;;) {
+	for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
 		struct gos_times t = {0};
 		uint64_t version = rt_load_acquire(&account->version); /* pairs with rt_times_pass_slowly */
 		uint32_t state = rt_load_relaxed(&gp->status);
@@ -216,6 +219,21 @@ bool rt_times_read(const struct gos_g *gp, uint64_t goid, struct gos_times *time
 		}
 		rt_pause();
 	}
+	return false;
+}
+
+/* Who has lost his processor in the middle is waited for, but not for ever: in a child of fork he does not exist. */
+static int read_of(const struct gos_g *gp, uint64_t goid, struct gos_times *times)
+{
+	for (int round = 0; round < READ_ROUNDS; round++) {
+		if (rt_times_read(gp, goid, times))
+			return 0;
+		uint32_t state = rt_load_relaxed(&gp->status);
+		if (rt_load_relaxed(&gp->goid) != goid || state == GOS_IDLE || state == GOS_DEAD)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = GOS_MS}, NULL);
+	}
+	return -ESRCH;
 }
 
 int gos_times(uint64_t goid, struct gos_times *times)
@@ -225,12 +243,12 @@ int gos_times(uint64_t goid, struct gos_times *times)
 		return -ESRCH;
 	rt_clock_set();
 	if (mp != NULL && mp->curg != NULL && mp->curg->goid == goid)
-		return rt_times_read(mp->curg, goid, times) ? 0 : -ESRCH;
+		return read_of(mp->curg, goid, times);
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount); /* pairs with make_g in spawn.c */
 	for (uint64_t i = 0; i < count; i++) {
 		const struct gos_g *gp = (const struct gos_g *)gos_runtime.gslabs[i / GOS_G_PER_SLAB] + i % GOS_G_PER_SLAB;
 		if (rt_load_relaxed(&gp->goid) == goid)
-			return rt_times_read(gp, goid, times) ? 0 : -ESRCH;
+			return read_of(gp, goid, times);
 	}
 	return -ESRCH;
 }

@@ -64,7 +64,8 @@ extern struct gos_account rt_times_of_no_p;
 void rt_times_add(struct gos_times *to, const struct gos_account *account);
 void rt_times_add_open(struct gos_times *to, const struct gos_g *gp);
 
-/* All of gp's times, whoever writes them meanwhile; false when it is not goid's any more. As of the coarse clock. Any thread. */
+/* All of gp's times, whoever writes them meanwhile; false when it is not goid's any more, or when who writes them does not get on: a signal handler may have stopped
+ * him, and wait for who asks here, or he stayed behind in the parent of this process. As of the coarse clock. Any thread. */
 bool rt_times_read(const struct gos_g *gp, uint64_t goid, struct gos_times *times);
 
 #endif

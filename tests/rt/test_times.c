@@ -5,6 +5,7 @@
  * these are less than a millisecond apart.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -608,6 +609,35 @@ GOS_TEST_WITHIN(running_is_what_a_p_gives, 60)
 	}
 	expect_ge(all, wall - wall / 50);
 	set_over(1);
+}
+
+/* ---- who does not get on ---- */
+
+static void wait_for_gate(gos_chan *c)
+{
+	gos_chan_recv(c, NULL);
+}
+
+/* A signal stops a thread anywhere, also where it has half written the times of a goroutine that it makes ready, and the handler may wait for the report. */
+GOS_TEST(times_that_are_never_whole_hold_up_no_report)
+{
+	gos_chan *c = gos_chan_make(char, 0);
+	uint64_t goid = go(wait_for_gate, c);
+	struct gos_g *gp = NULL;
+	gos_sleep(5 * GOS_MS);
+	for (uint64_t i = 0; i < gos_runtime.gcount; i++)
+		if (gos_runtime.gslabs[0][i].goid == goid)
+			gp = &gos_runtime.gslabs[0][i];
+	expect(gp != NULL && __atomic_load_n(&gp->status, __ATOMIC_ACQUIRE) == GOS_WAITING);
+	__atomic_fetch_add(&gp->times->version, 1, __ATOMIC_RELEASE);
+	int fd = open("/dev/null", O_WRONLY);
+	expect_eq(gos_dump(fd, GOS_DUMP_ACCOUNTS), 0);
+	__atomic_fetch_add(&gp->times->version, 1, __ATOMIC_RELEASE);
+	close(fd);
+	times_of(goid);
+	gos_chan_close(c);
+	gos_test_until_num(1);
+	gos_chan_free(c);
 }
 
 /* ---- latencies ---- */
