@@ -23,6 +23,7 @@
 #define FIRST_SIZE 1024 /* slots; a power of two */
 #define REMEMBERED 256  /* locks; a power of two */
 #define BEAT 65536      /* goroutines */
+#define ENDED 65536     /* ids of goroutines that have ended, which are remembered: a million may wait for what the same one did last. A power of two */
 
 struct gos_g *rt_goroutine_number(uint64_t i)
 {
@@ -292,6 +293,11 @@ bool rt_waits_orphan(const struct rt_waits *waits, int64_t before, uint64_t *at,
 
 /* ---- by id ---- */
 
+static uint64_t bytes_of(const struct rt_goids *goids)
+{
+	return goids->size * sizeof *goids->slots + ENDED * sizeof *goids->ended;
+}
+
 void rt_goids_begin(struct rt_goids *goids)
 {
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount);
@@ -300,7 +306,8 @@ void rt_goids_begin(struct rt_goids *goids)
 		return;
 	while (goids->size < 2 * count)
 		goids->size *= 2;
-	goids->slots = map(goids->size * sizeof *goids->slots);
+	goids->slots = map(bytes_of(goids));
+	goids->ended = (uint64_t *)(goids->slots != NULL ? goids->slots + goids->size : NULL);
 	for (uint64_t i = 0; goids->slots != NULL && i < count; i++) {
 		const struct gos_g *gp = rt_goroutine_number(i);
 		if (!is_alive(rt_load_relaxed(&gp->status)))
@@ -315,7 +322,7 @@ void rt_goids_begin(struct rt_goids *goids)
 void rt_goids_end(struct rt_goids *goids)
 {
 	if (goids->slots != NULL)
-		munmap(goids->slots, goids->size * sizeof *goids->slots);
+		munmap(goids->slots, bytes_of(goids));
 	*goids = (struct rt_goids){0};
 }
 
@@ -333,10 +340,15 @@ struct gos_g *rt_goids_find(const struct rt_goids *goids, uint64_t goid)
 				return gp;
 		}
 	}
+	uint64_t *ended = goids->slots != NULL ? &goids->ended[hash(goid) & (ENDED - 1)] : NULL;
+	if (ended != NULL && *ended == goid)
+		return NULL;
 	/* It has ended, or was made since. */
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount);
 	for (uint64_t i = 0; i < count; i++)
 		if (is_it(rt_goroutine_number(i), goid))
 			return rt_goroutine_number(i);
+	if (ended != NULL)
+		*ended = goid;
 	return NULL;
 }

@@ -68,6 +68,7 @@ bool rt_waits_orphan(const struct rt_waits *waits, int64_t before, uint64_t *at,
 struct rt_goids {
 	uint32_t *slots; /* number + 1 of a goroutine; 0: free */
 	uint64_t size;
+	uint64_t *ended; /* ids that were searched for in vain, by hash: they are not used again. Where there are slots */
 };
 void rt_goids_begin(struct rt_goids *goids); /* without memory it stays empty */
 void rt_goids_end(struct rt_goids *goids);
