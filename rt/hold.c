@@ -133,11 +133,11 @@ static uint64_t start_of(pid_t pid)
 	return state == 'Z' || state == 'X' ? 0 : start + 2;
 }
 
+static uint32_t known; /* the holder that was last asked after; 0: none since there was none */
+static uint64_t known_start;
+
 static bool is_gone(uint32_t holder)
 {
-	static uint32_t known;
-	static uint64_t known_start;
-
 	uint64_t start = start_of((pid_t)holder);
 	if (known != holder || known_start <= 1) {
 		known = holder;
@@ -174,6 +174,8 @@ void rt_hold_look(int64_t now)
 	bool all = now - all_looked_at >= LOOK_AGAIN_NS;
 
 	uint32_t holder = rt_load_relaxed(&gos_runtime.holder);
+	if (holder == 0)
+		known = 0; /* the next one may have the pid of one that ended long ago */
 	if (holder != 0 && now - holder_looked_at >= HOLDER_NS) {
 		holder_looked_at = now;
 		if (is_gone(holder)) {
