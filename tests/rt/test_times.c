@@ -597,8 +597,9 @@ GOS_TEST_WITHIN(running_is_what_a_p_gives, 60)
 	used = cpu() - used;
 	struct gos_stats b = stats();
 	int64_t running = b.times.running - a.times.running;
-	expect_ge(running, used - used / 50);
-	expect_ge(running, wall - wall / 50);
+	/* Other threads of the process use some time, too, and the system may hold up the P's between two goroutines: then none is running. */
+	int64_t least = used < wall ? used : wall;
+	expect_ge(running, least - least / 10);
 	expect_le(running, wall + wall / 50);
 	int64_t all = 0;
 	for (int i = 0; i < N; i++) {
@@ -607,7 +608,7 @@ GOS_TEST_WITHIN(running_is_what_a_p_gives, 60)
 		expect_eq(t.running + t.runnable, t.as_of - t.made);
 		all += t.running;
 	}
-	expect_ge(all, wall - wall / 50);
+	expect_ge(all, least - least / 10);
 	set_over(1);
 }
 
