@@ -663,10 +663,11 @@ static void on_quit(int signal, siginfo_t *info, void *context)
 	rt_regs_of_signal(&report->regs, context);
 	report->exact = true;
 	report->current = rt_dump_goroutine_at(report->regs.value[RT_REG_RSP]);
-	report->show_current = report->current != NULL;
-	report->show_others = true;
-	report->stuck = true;
-	report->system = rt_crash_level() >= RT_LEVEL_SYSTEM;
+	int level = rt_crash_level();
+	report->show_current = level != RT_LEVEL_NONE && report->current != NULL;
+	report->show_others = level != RT_LEVEL_NONE; /* all of them already with "single", as in Go: that is what one asks for */
+	report->stuck = level != RT_LEVEL_NONE;
+	report->system = level >= RT_LEVEL_SYSTEM;
 	char *to = report->head, *end = to + sizeof report->head;
 	add(&to, end, "SIGQUIT: quit\nPC=0x");
 	add_number(&to, end, report->regs.value[RT_REG_RIP], 16);

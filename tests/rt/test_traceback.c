@@ -989,6 +989,7 @@ static const struct gos_death deaths[] = {
 	 quit_oneself,
 	 2,
 	 {"SIGQUIT: quit\nPC=0x", "goroutine ", "[chan receive, chan 0x", "receive_here(...)\n\t", "receiver(...)\n\t"}},
+	{"quit_without_traceback", quit_oneself, 2, {"SIGQUIT: quit\nPC=0x"}, "GOSTRACEBACK=none", .never = "goroutine "},
 	{"quit_in_the_background", quit_oneself_in_the_background, 2, {"SIGQUIT: quit\nPC=0x", "[chan receive, chan 0x"}, .plain = true},
 	{"child",
 	 die_in_child,
