@@ -596,7 +596,8 @@ GOS_API int gos_recovered_signal(void);
 
 /* ---- looks ------------------------------------------------------------------------------------------------- */
 
-/* Writes every goroutine's traceback to fd in Go's format. Any thread may call, not a signal handler.
+/* Writes every goroutine's traceback to fd in Go's format. Threads that run goroutines, or that these block, are asked by a signal, SIGURG: a system call there that
+ * SA_RESTART does not restart, such as that of sleep or poll, ends early or with EINTR. Any thread may call, not a signal handler.
  * Blocks: the thread, while it writes.  Panics: no.  Owns: nothing. */
 GOS_API void gos_stack_dump(int fd);
 
@@ -606,6 +607,8 @@ GOS_API void gos_stack_dump(int fd);
  * how long they wait, the latest and the longest; then a sentence about each goroutine: who it is, what it
  * does, since when, where, for what, by whom, whose turn it is (gossamer(7) has the grammar). 0, or -EINVAL for flags that do not exist or none, -EBADF where fd is not open
  * for writing, and what write(2) says when it fails.
+ *
+ * Tracebacks, also those of groups, interrupt system calls as gos_stack_dump's do; the sentences do not.
  *
  * Any thread may call, not a signal handler. Blocks: the thread, while it writes.  Panics: no.  Owns: nothing.
  */
