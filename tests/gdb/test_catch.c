@@ -192,7 +192,7 @@ START_TEST(what_cannot_be_caught_is_said)
 	gdb_do(&run, "delete", "delete");
 	gdb_do(&run, "again", "catch goroutine park");
 	gdb_attach(&run, &d);
-	gdb_says(&run, "no event", "^which event\\?; goroutines' events are create, run, park, ready, exit, syscall$");
+	gdb_says(&run, "no event", "^which event\\? goroutines' events are create, run, park, ready, exit, syscall$");
 	gdb_says(&run, "bad event", "^no event 'sneeze'; goroutines' events are create, run, park, ready, exit, syscall$");
 	gdb_says(&run, "bad goid", "^'seven' is no goroutine's id$");
 	gdb_says(&run, "zero", "^goroutines' ids begin at 1$");

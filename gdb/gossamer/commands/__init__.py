@@ -65,7 +65,8 @@ def runtime(started=True):
         raise Trouble("nothing to look at: no process runs under gdb, and no core is loaded")
     root = target.find_root()
     if root is None:
-        raise Trouble("this program has no Gossamer runtime (neither the symbol gos_runtime nor a .note.gos), or it is not loaded yet")
+        raise Trouble("this program has no Gossamer runtime (neither the symbol gos_runtime nor a .note.gos), or %s"
+                      % ("the core is not whole" if target.is_core() else "it is not loaded yet"))
     rt = model.Runtime(target.read, root)
     if started and rt.state == 0:
         raise Trouble("the Gossamer runtime has not started: the program has not called gos_run yet")

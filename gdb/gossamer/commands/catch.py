@@ -159,7 +159,7 @@ def _parse(rt, argv):
     events = rt.abi.events.values()
     event = next((w for w in events if argv and w.text == argv[0]), None)
     if event is None:
-        raise Trouble("%s; goroutines' events are %s" % ("no event '%s'" % argv[0] if argv else "which event?", ", ".join(w.text for w in events)))
+        raise Trouble("%s goroutines' events are %s" % ("no event '%s';" % argv[0] if argv else "which event?", ", ".join(w.text for w in events)))
     goid, reasons, about = 0, 0, ""
     argv = argv[1:]
     while argv:

@@ -53,6 +53,9 @@ flight -g ID' has more of it."""
         alone = "-account" in argv
         if alone:
             argv.remove("-account")
+        option = next((word for word in argv if word[:1] == "-" and not word[1:].isdigit()), None)
+        if option is not None:
+            raise Trouble("'%s' is neither an id nor an option; the option is -account" % option)
         if len(argv) > 1:
             raise Trouble("one id at a time; 'info goroutines %s' lists several" % argument)
         view = View().load()

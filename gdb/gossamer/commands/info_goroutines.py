@@ -70,6 +70,10 @@ what is left of its time. Created: the place and the goroutine that made it."""
             _show_groups(view, wanted, options, here)
         else:
             _show_each(view, wanted, options, here, memo)
+        there = {g.goid for g in itertools.chain(source, view.goroutines)}
+        gone = [str(first) for first, last in options.filter.goids if first == last and first not in there]
+        if gone:
+            say("There is no goroutine %s." % ", ".join(gone))
         report_missing(rt)
 
     def complete(self, text, word):
