@@ -79,37 +79,23 @@ static const char *told(const struct event *e)
 	return pattern;
 }
 
-enum { WAYS = 3, KINDS = 2, PROGRAMS = 2 }; /* live, gcore's core, the kernel's; coarse or exact; static or shared */
+enum { WAYS = GDB_WAYS, KINDS = 2, PROGRAMS = 2 }; /* live, gcore's core, the kernel's; coarse or exact; static or shared */
 static const char *const programs[] = {"diary", "diary.O2"};
 
 static bool begin(int i)
 {
-	int way = i % WAYS;
 	setenv("GOSDEBUG", i / WAYS % KINDS != 0 ? "flight=exact" : "", 1);
-	debuggee_start(&d, programs[i / WAYS / KINDS], NULL, NULL, NULL);
-	read_truth();
-	if (way != 0 && !debuggee_core(&d, way == 1 ? CORE_GCORE : CORE_KERNEL)) {
-		debuggee_end(&d);
-		return false;
-	}
-	gdb_begin(&run);
-	return true;
+	return gdb_way_begin(&run, &d, programs[i / WAYS / KINDS], i % WAYS, read_truth);
 }
 
 static void look(int i)
 {
-	if (i % WAYS == 0) {
-		gdb_attach(&run, &d);
-		debuggee_must_end_well(&d);
-	} else {
-		gdb_core(&run, &d);
-	}
+	gdb_way_look(&run, &d, i % WAYS);
 }
 
 static void end(void)
 {
-	gdb_free(&run);
-	debuggee_end(&d);
+	gdb_way_end(&run, &d);
 }
 
 /* The next line of *text that is no step aside which any goroutine may take at any time, and is not its first run; NULL: there is none. */

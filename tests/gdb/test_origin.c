@@ -46,38 +46,23 @@ static int id(const char *name)
 }
 
 static const char *const programs[] = {"family", "family.O2", "family.stripped"};
-enum { PROGRAMS = sizeof programs / sizeof programs[0], WAYS = 3 }; /* live, gcore's core, the kernel's */
+enum { PROGRAMS = sizeof programs / sizeof programs[0], WAYS = GDB_WAYS }; /* live, gcore's core, the kernel's */
 
 /* Starts the program of _i and takes the core of _i; false where this machine writes none. */
 static bool begin(int i)
 {
-	int way = i / PROGRAMS;
-
 	setenv("GOSDEBUG", "creationstack=12,ancestors=4", 1);
-	debuggee_start(&d, programs[i % PROGRAMS], NULL, NULL, NULL);
-	read_truth();
-	if (way != 0 && !debuggee_core(&d, way == 1 ? CORE_GCORE : CORE_KERNEL)) {
-		debuggee_end(&d);
-		return false;
-	}
-	gdb_begin(&run);
-	return true;
+	return gdb_way_begin(&run, &d, programs[i % PROGRAMS], i / PROGRAMS, read_truth);
 }
 
 static void look(int i)
 {
-	if (i / PROGRAMS == 0) {
-		gdb_attach(&run, &d);
-		debuggee_must_end_well(&d);
-	} else {
-		gdb_core(&run, &d);
-	}
+	gdb_way_look(&run, &d, i / PROGRAMS);
 }
 
 static void end(void)
 {
-	gdb_free(&run);
-	debuggee_end(&d);
+	gdb_way_end(&run, &d);
 }
 
 /* The line of a block that begins with `label`, without that; NULL. */

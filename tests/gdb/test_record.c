@@ -35,6 +35,7 @@ static void read_truth(void)
 	FILE *file = fopen(d.truth, "r");
 	long long ns;
 
+	ready_at = now();
 	ck_assert_ptr_nonnull(file);
 	for (known = 0; known < 40; known++) {
 		struct truth *t = &truths[known];
@@ -61,37 +62,21 @@ static int id(const char *what)
 }
 
 static const char *const programs[] = {"ledger", "ledger.O2"};
-enum { PROGRAMS = sizeof programs / sizeof programs[0], WAYS = 3 }; /* live, gcore's core, the kernel's */
+enum { PROGRAMS = sizeof programs / sizeof programs[0], WAYS = GDB_WAYS }; /* live, gcore's core, the kernel's */
 
 static bool begin(int i)
 {
-	int way = i / PROGRAMS;
-
-	debuggee_start(&d, programs[i % PROGRAMS], NULL, NULL, NULL);
-	ready_at = now();
-	read_truth();
-	if (way != 0 && !debuggee_core(&d, way == 1 ? CORE_GCORE : CORE_KERNEL)) {
-		debuggee_end(&d);
-		return false;
-	}
-	gdb_begin(&run);
-	return true;
+	return gdb_way_begin(&run, &d, programs[i % PROGRAMS], i / PROGRAMS, read_truth);
 }
 
 static void look(int i)
 {
-	if (i / PROGRAMS == 0) {
-		gdb_attach(&run, &d);
-		debuggee_must_end_well(&d);
-	} else {
-		gdb_core(&run, &d);
-	}
+	gdb_way_look(&run, &d, i / PROGRAMS);
 }
 
 static void end(void)
 {
-	gdb_free(&run);
-	debuggee_end(&d);
+	gdb_way_end(&run, &d);
 }
 
 #define AGE "[0-9][0-9a-z.]*"

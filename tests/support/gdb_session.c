@@ -424,6 +424,36 @@ void gdb_free(struct gdb_run *run)
 	run->text = run->block_text = NULL;
 }
 
+/* ---- the same look in every way ------------------------------------------------------------------------------------------- */
+
+bool gdb_way_begin(struct gdb_run *run, struct debuggee *d, const char *program, enum gdb_way way, void (*read_truth)(void))
+{
+	debuggee_start(d, program, NULL, NULL, NULL);
+	read_truth();
+	if (way != GDB_LIVE && !debuggee_core(d, way == GDB_GCORE ? CORE_GCORE : CORE_KERNEL)) {
+		debuggee_end(d);
+		return false;
+	}
+	gdb_begin(run);
+	return true;
+}
+
+void gdb_way_look(struct gdb_run *run, struct debuggee *d, enum gdb_way way)
+{
+	if (way == GDB_LIVE) {
+		gdb_attach(run, d);
+		debuggee_must_end_well(d);
+	} else {
+		gdb_core(run, d);
+	}
+}
+
+void gdb_way_end(struct gdb_run *run, struct debuggee *d)
+{
+	gdb_free(run);
+	debuggee_end(d);
+}
+
 /* ---- running -------------------------------------------------------------------------------------------------------------- */
 
 /* Whether gdb is here and may attach to a child of ours. */

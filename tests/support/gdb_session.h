@@ -85,6 +85,16 @@ long gdb_number(struct gdb_run *run, const char *name); /* of "$1 = 42", or of a
 
 void gdb_free(struct gdb_run *run);
 
+/* ---- the same look in every way ---- */
+
+enum gdb_way { GDB_LIVE, GDB_GCORE, GDB_KERNEL, GDB_WAYS };
+
+/* Starts the debuggee, calls read_truth, takes the core of that way if it is one, and begins a list of commands. False, and all is over, where this machine writes no such core. */
+bool gdb_way_begin(struct gdb_run *run, struct debuggee *d, const char *program, enum gdb_way way, void (*read_truth)(void));
+/* Runs the commands. The live process must then end well. */
+void gdb_way_look(struct gdb_run *run, struct debuggee *d, enum gdb_way way);
+void gdb_way_end(struct gdb_run *run, struct debuggee *d);
+
 /* ---- running ---- */
 
 struct gdb_test {
