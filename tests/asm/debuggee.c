@@ -148,6 +148,8 @@ static int user_app(int argc, char **argv)
 		user_checkpoint();
 		marked_deferrer(user_defers, NULL);
 	}
+	while (gos_num_goroutines() > 1) /* stepped, others may take longer than the sleep */
+		marked_yielder(user_yields, NULL);
 	gos_chan_free(channel);
 	printf("sum %d\n", sum);
 	return sum == 30 ? 0 : 1;
