@@ -157,7 +157,7 @@ static void undo(uint32_t holder)
 	rt_store_relaxed(&gos_runtime.hold_mask, (uint8_t)RT_HOLD_FROZEN);
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount); /* pairs with make_g in spawn.c */
 	for (uint64_t i = 0; i < count; i++) {
-		struct gos_g *gp = &gos_runtime.gslabs[i / GOS_G_PER_SLAB][i % GOS_G_PER_SLAB];
+		struct gos_g *gp = rt_goroutine_number(i);
 		if (rt_load_relaxed(&gp->hold) == RT_HOLD_OTHER || rt_load_relaxed(&gp->goid) == 0)
 			continue;
 		if (rt_load_relaxed(&gos_runtime.holder) != holder)
@@ -201,7 +201,7 @@ static struct gos_g *find(uint64_t goid)
 {
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount);
 	for (uint64_t i = 0; i < count; i++) {
-		struct gos_g *gp = &gos_runtime.gslabs[i / GOS_G_PER_SLAB][i % GOS_G_PER_SLAB];
+		struct gos_g *gp = rt_goroutine_number(i);
 		if (rt_load_relaxed(&gp->goid) != goid)
 			continue;
 		uint32_t status = rt_load_relaxed(&gp->status);

@@ -414,6 +414,12 @@ extern struct gos_runtime gos_runtime __asm__("gos_runtime_hidden") __attribute_
 extern struct gos_runtime gos_runtime;
 #endif
 
+/* Goroutine number i of all that were ever made, below gos_runtime.gcount. */
+static inline struct gos_g *rt_goroutine_number(uint64_t i)
+{
+	return &gos_runtime.gslabs[i / GOS_G_PER_SLAB][i % GOS_G_PER_SLAB];
+}
+
 /* The record: gp has done, just now, what *mark is about. Several at once may mix their marks; each field is still one that somebody wrote. */
 RT_INLINE void rt_mark(struct gos_mark *mark, const struct gos_g *gp, void *pc)
 {

@@ -30,11 +30,6 @@
 #include "times.h"
 #include "words.h"
 
-static const struct gos_g *g_at(uint64_t i)
-{
-	return (const struct gos_g *)gos_runtime.gslabs[i / GOS_G_PER_SLAB] + i % GOS_G_PER_SLAB;
-}
-
 /* What changes under the scheduler's lock, at one moment. */
 struct sched_numbers {
 	uint32_t procs, idle_procs, threads, idle_threads, spinning, globq;
@@ -67,8 +62,8 @@ static void count_goroutines(struct gos_stats *s)
 {
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount); /* pairs with make_g in spawn.c */
 	for (uint64_t i = 0; i < count; i++) {
-		rt_times_add_open(&s->times, g_at(i));
-		switch ((enum gos_state)rt_load_relaxed(&g_at(i)->status)) {
+		rt_times_add_open(&s->times, rt_goroutine_number(i));
+		switch ((enum gos_state)rt_load_relaxed(&rt_goroutine_number(i)->status)) {
 		case GOS_RUNNABLE:
 			s->runnable++;
 			break;
@@ -235,7 +230,7 @@ void rt_schedtrace_write(int fd, int64_t now, bool detail)
 		put_m(gos_runtime.ms[i]);
 	uint64_t gcount = rt_load_acquire(&gos_runtime.gcount);
 	for (uint64_t i = 0; i < gcount; i++)
-		put_g(g_at(i));
+		put_g(rt_goroutine_number(i));
 	flush();
 }
 

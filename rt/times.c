@@ -246,7 +246,7 @@ int gos_times(uint64_t goid, struct gos_times *times)
 		return read_of(mp->curg, goid, times);
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount); /* pairs with make_g in spawn.c */
 	for (uint64_t i = 0; i < count; i++) {
-		const struct gos_g *gp = (const struct gos_g *)gos_runtime.gslabs[i / GOS_G_PER_SLAB] + i % GOS_G_PER_SLAB;
+		const struct gos_g *gp = rt_goroutine_number(i);
 		if (rt_load_relaxed(&gp->goid) == goid)
 			return read_of(gp, goid, times);
 	}

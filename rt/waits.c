@@ -25,11 +25,6 @@
 #define BEAT 65536      /* goroutines */
 #define ENDED 65536     /* ids of goroutines that have ended, which are remembered: a million may wait for what the same one did last. A power of two */
 
-struct gos_g *rt_goroutine_number(uint64_t i)
-{
-	return &gos_runtime.gslabs[i / GOS_G_PER_SLAB][i % GOS_G_PER_SLAB];
-}
-
 static bool is_alive(uint32_t status)
 {
 	return status != GOS_IDLE && status != GOS_DEAD;

@@ -13,9 +13,6 @@
 
 struct gos_g;
 
-/* Goroutine number i of allgs, below gos_runtime.gcount. */
-struct gos_g *rt_goroutine_number(uint64_t i);
-
 /* A goroutine that waits for an owned lock, as it stood still. */
 struct rt_wait {
 	struct gos_g *gp;
