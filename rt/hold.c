@@ -149,22 +149,55 @@ static bool is_gone(uint32_t holder)
 	return gone;
 }
 
-/* All is as if no debugger had ever been. Stops where another takes over. */
-static void undo(uint32_t holder)
+/* hold_mask and holder, with what lies beside them. */
+typedef uint64_t __attribute__((may_alias)) rt_mask_and_holder;
+_Static_assert(offsetof(struct gos_runtime, held_flags) % 8 == 0, "one word");
+_Static_assert(offsetof(struct gos_runtime, hold_mask) / 8 == offsetof(struct gos_runtime, holder) / 8 &&
+               offsetof(struct gos_runtime, held_flags) / 8 == offsetof(struct gos_runtime, holder) / 8, "one word");
+
+static bool is_claimed(void)
 {
-	if (rt_load_relaxed(&gos_runtime.holder) != holder)
+	return rt_load_seq_cst(&gos_runtime.holder) == RT_HOLDER_GONE; /* after what was done to g.hold */
+}
+
+static void undo_mask(void)
+{
+	rt_mask_and_holder *word = (rt_mask_and_holder *)&gos_runtime.held_flags, before, after;
+	uint32_t holder;
+	do {
+		before = after = rt_load_relaxed(word);
+		((uint8_t *)&after)[offsetof(struct gos_runtime, hold_mask) % 8] = RT_HOLD_FROZEN;
+		memcpy(&holder, (char *)&before + offsetof(struct gos_runtime, holder) % 8, sizeof holder);
+	} while (holder == RT_HOLDER_GONE && !rt_cas(word, before, after));
+}
+
+static void undo_one(struct gos_g *gp)
+{
+	uint8_t hold = rt_load_relaxed(&gp->hold), claimed = hold | RT_HOLD_CLAIMED;
+	if (hold == RT_HOLD_OTHER || rt_load_relaxed(&gp->goid) == 0)
 		return;
-	rt_store_relaxed(&gos_runtime.hold_mask, (uint8_t)RT_HOLD_FROZEN);
+	if (!rt_cas(&gp->hold, hold, claimed)) /* born anew, or another debugger's */
+		return;
+	rt_cas(&gp->hold, claimed, is_claimed() ? (uint8_t)RT_HOLD_OTHER : hold);
+}
+
+/*
+ * Who takes over writes plain words, `holder` before the others. So:
+ *  1. `holder` is claimed: what is there then is no pid, and another value as soon as somebody has taken over.
+ *  2. hold_mask lies in one word with it: a compare-and-swap changes the mask while the claim stands, or not at all.
+ *  3. A g.hold lies elsewhere. It gets a bit that no debugger writes; then `holder` is looked at; then a compare-and-swap replaces what has the bit. Who has written this
+ *     g.hold since the bit was set has taken the bit away, and who did before is seen in `holder`.
+ * Rejected: comparing the value alone, without a bit. A debugger that wants what the dead one wanted writes the same value.
+ */
+void rt_hold_undo(uint32_t gone)
+{
+	if (!rt_cas(&gos_runtime.holder, gone, RT_HOLDER_GONE))
+		return;
+	undo_mask();
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount); /* pairs with make_g in spawn.c */
-	for (uint64_t i = 0; i < count; i++) {
-		struct gos_g *gp = rt_goroutine_number(i);
-		if (rt_load_relaxed(&gp->hold) == RT_HOLD_OTHER || rt_load_relaxed(&gp->goid) == 0)
-			continue;
-		if (rt_load_relaxed(&gos_runtime.holder) != holder)
-			return;
-		rt_store_relaxed(&gp->hold, (uint8_t)RT_HOLD_OTHER);
-	}
-	rt_cas(&gos_runtime.holder, holder, 0u);
+	for (uint64_t i = 0; i < count && is_claimed(); i++)
+		undo_one(rt_goroutine_number(i));
+	rt_cas(&gos_runtime.holder, RT_HOLDER_GONE, 0u);
 }
 
 void rt_hold_look(int64_t now)
@@ -179,7 +212,7 @@ void rt_hold_look(int64_t now)
 	if (holder != 0 && now - holder_looked_at >= HOLDER_NS) {
 		holder_looked_at = now;
 		if (is_gone(holder)) {
-			undo(holder);
+			rt_hold_undo(holder);
 			all = true;
 		}
 	}

@@ -3,14 +3,14 @@
  * hold.h - goroutines that a debugger holds back, and sleepers that it wakes. Floor 3.
  *
  * Debuggers act by writing words; nobody calls into the process. Each word is one aligned store, right at any instruction of the program, which may be stopped or
- * not, and has one writer:
+ * not, and has one writer, but for sysmon where it undoes what a debugger that is gone has asked for: rt_hold_undo.
  *
- *   g.hold                   by debuggers alone, once rt_go has set it to OTHER. FROZEN: this one shall not run.
- *   runtime.hold_mask        by debuggers. FROZEN, as it is at first; with OTHER, only those run from whose g.hold a debugger took OTHER ("run-only"): who is born
+ *   g.hold                   by debuggers, once rt_go has set it to OTHER. FROZEN: this one shall not run. They write no other bits than these two, whatever they read there.
+ *   runtime.hold_mask        likewise. FROZEN, as it is at first; with OTHER, only those run from whose g.hold a debugger took OTHER ("run-only"): who is born
  *                            meanwhile is held back, too. What holds a goroutine back is what both have.
  *   runtime.hold_generation  by debuggers, last: another value than before, not 0, after any change of the two above.
  *   runtime.holder           by debuggers, before the others: the debugger's pid as this process knows it. When it is gone, or a zombie, or its number another's,
- *                            sysmon undoes all holds within some tenths of a second and sets the word to 0. 0: nobody asked for that.
+ *                            sysmon undoes all holds within some tenths of a second and sets the word to 0; meanwhile it is RT_HOLDER_GONE. 0: nobody asked for that.
  *   runtime.ready_goid       by debuggers: a goroutine in gos_sleep, which is to be woken at once. sysmon writes ready_result, then 0 here.
  *
  * How it works. A switch tests flags and hold of the G that it is about to become against held_flags and hold_mask: one load more than a test for RT_G_LOCKED
@@ -34,6 +34,9 @@ enum rt_ready_result {
 	RT_READY_GONE,  /* there is no such goroutine */
 	RT_READY_AWAKE, /* it is not in gos_sleep, or its time came first */
 };
+
+#define RT_HOLDER_GONE UINT32_MAX /* nobody's pid */
+#define RT_HOLD_CLAIMED 0x80      /* of g.hold, besides enum rt_hold: rt_hold_undo is about to write it. In no mask */
 
 typedef uint16_t __attribute__((may_alias)) rt_pair;
 _Static_assert(offsetof(struct gos_g, flags) % 2 == 0 && offsetof(struct gos_g, hold) == offsetof(struct gos_g, flags) + 1, "one pair");
@@ -75,6 +78,12 @@ RT_INLINE bool rt_hold_is_due(void)
 
 /* sysmon: asks goroutines that run and are held back to give way, puts back in line who is held no more, and undoes the holds of a debugger that is gone. */
 void rt_hold_look(int64_t now);
+
+/*
+ * sysmon: process `gone`, which is no more, has held goroutines back, and all is to be as if it had not. Another debugger may take over at any moment, between two
+ * instructions, too: then this ends, and what that one has written stays.
+ */
+void rt_hold_undo(uint32_t gone);
 
 /* sysmon, when runtime.ready_goid is not 0: that sleeper, taken off its heap, to be made ready before rt_hold_ready_done is called; or NULL. */
 struct gos_g *rt_hold_ready(void);

@@ -381,12 +381,12 @@ struct gos_runtime {
 	uint32_t state; /* 0 not started, 1 running, 2 app has returned */
 	uint32_t mcount, pcount;
 	uint32_t watchmask;      /* written by debuggers */
-	uint8_t held_flags;      /* RT_G_LOCKED, for ever: with hold_mask one aligned pair, what keeps a G from being switched to */
+	uint8_t held_flags;      /* RT_G_LOCKED, for ever: with hold_mask one aligned pair, what keeps a G from being switched to; with holder one aligned word */
 	uint8_t hold_mask;       /* enum rt_hold: what holds a G back now. Written by debuggers, as all of the following but held and ready_result; hold.h. Sync: atomic, all */
 	uint16_t pad;
+	uint32_t holder;
 	uint32_t hold_generation;
 	uint32_t held;           /* goroutines that were to run and are held back. Lock: sched.lock; read without it */
-	uint32_t holder;
 	uint64_t ready_goid;
 	uint32_t ready_result;   /* enum rt_ready_result */
 	uint32_t pad2;

@@ -230,6 +230,36 @@ START_TEST(what_is_frozen_stays_so_as_long_as_gdb_lives)
 }
 END_TEST
 
+/* The process is stopped in the middle of undoing what an earlier gdb held back: it has left marks, which are as rt/hold.h says. */
+START_TEST(what_is_just_being_undone_is_taken_over)
+{
+	debuggee_start(&d, "mill", NULL, NULL, NULL);
+	gdb_begin(&run);
+	gdb_do(&run, "gone", "set var gos_runtime.holder = 0xffffffff");
+	gdb_do(&run, "bits", "set var $g(walker_goid)->hold = 0x83");
+	gdb_do(&run, "freeze", "goroutine freeze -name walker");
+	gdb_do(&run, "gdb", "python import os; print(os.getpid())");
+	gdb_do(&run, "holder", "print gos_runtime.holder");
+	gdb_do(&run, "hold", "print/d $g(walker_goid)->hold");
+	go_on("a little", 3);
+	count("first");
+	go_on("some time", 10);
+	count("second");
+	gdb_do(&run, "thaw", "goroutine thaw all");
+	walker_goes_on("goes on");
+	gdb_attach(&run, &d);
+	gdb_has(&run, "freeze", "^\\[What a debugger that has ended held back here was just being undone: what is left of it ends with this gdb\\]$");
+	gdb_has(&run, "freeze", "^\\[Goroutine [0-9]+ \"walker\" is frozen\\]$");
+	ck_assert_int_eq(gdb_number(&run, "holder"), gdb_number(&run, "gdb"));
+	ck_assert_int_eq(gdb_number(&run, "hold"), 3);
+	ck_assert_int_eq(counted("second", "steps"), counted("first", "steps"));
+	walker_went_on("goes on");
+	debuggee_must_end_well(&d);
+	gdb_free(&run);
+	debuggee_end(&d);
+}
+END_TEST
+
 /* -keep: until somebody thaws it. */
 START_TEST(what_is_kept_outlives_gdb)
 {
@@ -346,6 +376,7 @@ int main(void)
 						 {run_only_lets_one_run, 120, 0},
 						 {ready_wakes_a_sleeper_once, 120, 0},
 						 {what_is_frozen_stays_so_as_long_as_gdb_lives, 120, 2},
+						 {what_is_just_being_undone_is_taken_over, 120, 0},
 						 {what_is_kept_outlives_gdb, 120, 0},
 						 {a_core_tells_who_was_frozen_and_cannot_be_acted_on, 120, 2},
 						 {mistakes_are_said_and_help_says_that_it_acts, 120, 0},

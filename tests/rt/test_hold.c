@@ -2,6 +2,8 @@
 /*
  * test_hold.c - what a debugger does to goroutines by writing words. A plain thread plays the debugger: goroutine 1 is in a blocking section while it does (`from_outside`), so that
  * it takes no part in what is scheduled. It writes what layout.def names, in the order that hold.h asks for, and calls nothing.
+ *
+ * Where another debugger takes over while what a dead one left is undone, the debugger is real: it stops, by ptrace, a child that plays sysmon, after each instruction.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +12,9 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -1264,4 +1268,284 @@ GOS_TEST(another_process_of_the_holders_number_is_not_the_holder)
 	start_yielders(20);
 	from_outside(reuse_the_holders_pid);
 	stop_all();
+}
+
+/* ---- a debugger that takes over while that is done ---- */
+
+#define GONE UINT32_C(0x7ffffff0) /* more than any pid is: pid_max is 2^22 at most */
+
+/* Who waits for ever, for the child to hold back. */
+static void stands(gos_chan *c)
+{
+	gos_chan_recv(c, NULL);
+}
+
+enum { FROZEN_BY_BOTH, ALLOWED_BY_BOTH, LEFT_ALONE, FROZEN_BY_OTHER, STANDING };
+static struct gos_g *standing[STANDING];
+static int undone; /* in the child: rt_hold_undo has returned */
+
+static _Noreturn void play_sysmon(void)
+{
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+		_exit(77);
+	raise(SIGTRAP);
+	rt_hold_undo(GONE);
+	undone = 1;
+	raise(SIGTRAP);
+	_exit(1); /* it is killed before */
+}
+
+struct child {
+	pid_t pid;
+	int memory; /* /proc/PID/mem */
+};
+
+/* All that rt_hold_undo could change, and where it stands. */
+struct state {
+	struct user_regs_struct registers;
+	struct user_fpregs_struct more;
+	char stack[16384];
+	uint64_t stack_at;
+	ssize_t stack_size;
+	struct {
+		uint8_t mask, hold[STANDING], of_main;
+		uint32_t holder, generation;
+		int undone;
+	} words;
+};
+
+/* It is the same program: its words lie where ours do. */
+#define GET(child, to, word) expect_eq(pread((child)->memory, &(to), sizeof(to), (off_t)(uintptr_t)(word)), sizeof(to))
+#define PUT(child, from, word) expect_eq(pwrite((child)->memory, &(from), sizeof(from), (off_t)(uintptr_t)(word)), sizeof(from))
+
+static void copy_words(const struct child *c, struct state *s, bool put)
+{
+#define BOTH(value, word)                           \
+	do {                                        \
+		if (put)                            \
+			PUT(c, s->words.value, word); \
+		else                                \
+			GET(c, s->words.value, word); \
+	} while (0)
+	BOTH(mask, &gos_runtime.hold_mask);
+	BOTH(holder, &gos_runtime.holder);
+	BOTH(generation, &gos_runtime.hold_generation);
+	BOTH(undone, &undone);
+	BOTH(of_main, &gos_runtime.gslabs[0][0].hold);
+	for (int i = 0; i < STANDING; i++)
+		BOTH(hold[i], &standing[i]->hold);
+#undef BOTH
+}
+
+static void save(const struct child *c, struct state *s)
+{
+	expect_eq(ptrace(PTRACE_GETREGS, c->pid, NULL, &s->registers), 0);
+	expect_eq(ptrace(PTRACE_GETFPREGS, c->pid, NULL, &s->more), 0);
+	s->stack_at = s->registers.rsp - sizeof s->stack / 2;
+	s->stack_size = pread(c->memory, s->stack, sizeof s->stack, (off_t)s->stack_at);
+	expect_gt(s->stack_size, (ssize_t)sizeof s->stack / 2); /* it may end above */
+	copy_words(c, s, false);
+}
+
+static void restore(const struct child *c, struct state *s)
+{
+	expect_eq(ptrace(PTRACE_SETREGS, c->pid, NULL, &s->registers), 0);
+	expect_eq(ptrace(PTRACE_SETFPREGS, c->pid, NULL, &s->more), 0);
+	expect_eq(pwrite(c->memory, s->stack, (size_t)s->stack_size, (off_t)s->stack_at), s->stack_size);
+	copy_words(c, s, true);
+}
+
+/* Until it traps again. */
+static void let_go(const struct child *c, bool single)
+{
+	int status;
+	expect_eq(ptrace(single ? PTRACE_SINGLESTEP : PTRACE_CONT, c->pid, NULL, NULL), 0);
+	expect_eq(waitpid(c->pid, &status, 0), c->pid);
+	expect(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+}
+
+/* What the dead one has left: two are frozen, two may run, one stands by. */
+static void hold_in(const struct child *c)
+{
+	struct state s;
+	copy_words(c, &s, false);
+	s.words.mask = RT_HOLD_FROZEN | RT_HOLD_OTHER;
+	s.words.holder = GONE;
+	s.words.hold[FROZEN_BY_BOTH] = RT_HOLD_FROZEN | RT_HOLD_OTHER;
+	s.words.hold[ALLOWED_BY_BOTH] = 0;
+	s.words.hold[LEFT_ALONE] = RT_HOLD_FROZEN;
+	s.words.hold[FROZEN_BY_OTHER] = RT_HOLD_OTHER;
+	copy_words(c, &s, true);
+}
+
+static void write_hold(const struct child *c, int i, uint8_t bits)
+{
+	PUT(c, bits, &standing[i]->hold);
+}
+
+static void write_mask(const struct child *c, uint8_t bits)
+{
+	PUT(c, bits, &gos_runtime.hold_mask);
+}
+
+static void write_holder(const struct child *c, uint32_t holder)
+{
+	PUT(c, holder, &gos_runtime.holder);
+}
+
+/* What the runtime may have made of what nobody but the dead one has written: as it was, or undone. */
+static bool is_either(uint8_t word, uint8_t before, uint8_t after)
+{
+	return word == before || word == after;
+}
+
+static void nothing_else_is_wrong(const struct state *end)
+{
+	expect_eq(end->words.of_main, RT_HOLD_OTHER);
+	expect(is_either(end->words.hold[LEFT_ALONE], RT_HOLD_FROZEN, RT_HOLD_OTHER));
+}
+
+/* It wants in part what the dead one wanted: it writes the values that were there, but for its pid. */
+static void freeze_and_run_only(const struct child *c, uint32_t holder)
+{
+	write_holder(c, holder);
+	write_hold(c, FROZEN_BY_BOTH, RT_HOLD_FROZEN | RT_HOLD_OTHER);
+	write_hold(c, ALLOWED_BY_BOTH, 0);
+	write_hold(c, FROZEN_BY_OTHER, RT_HOLD_FROZEN | RT_HOLD_OTHER);
+	write_mask(c, RT_HOLD_FROZEN | RT_HOLD_OTHER);
+}
+
+static void what_it_wrote_stays(const struct state *end, uint32_t holder)
+{
+	expect_eq(end->words.holder, holder);
+	expect_eq(end->words.hold[FROZEN_BY_BOTH], RT_HOLD_FROZEN | RT_HOLD_OTHER);
+	expect_eq(end->words.hold[ALLOWED_BY_BOTH], 0);
+	expect_eq(end->words.hold[FROZEN_BY_OTHER], RT_HOLD_FROZEN | RT_HOLD_OTHER);
+	expect_eq(end->words.mask, RT_HOLD_FROZEN | RT_HOLD_OTHER);
+}
+
+static void another(const struct child *c, const struct state *at)
+{
+	(void)at;
+	freeze_and_run_only(c, 4711);
+}
+
+static void another_end(const struct state *at, const struct state *end)
+{
+	(void)at;
+	what_it_wrote_stays(end, 4711);
+}
+
+/* The kernel has given it the dead one's number. Where the undoing has not begun, it cannot be told from that one. */
+static void same_number(const struct child *c, const struct state *at)
+{
+	freeze_and_run_only(c, at->words.holder == GONE ? GONE - 1 : GONE);
+}
+
+static void same_number_end(const struct state *at, const struct state *end)
+{
+	what_it_wrote_stays(end, at->words.holder == GONE ? GONE - 1 : GONE);
+}
+
+/* It freezes one, and writes nothing else; nobody's end shall undo it. */
+static void keeper(const struct child *c, const struct state *at)
+{
+	(void)at;
+	write_holder(c, 0);
+	write_hold(c, FROZEN_BY_BOTH, RT_HOLD_FROZEN | RT_HOLD_OTHER);
+}
+
+static void keeper_end(const struct state *at, const struct state *end)
+{
+	(void)at;
+	expect_eq(end->words.holder, 0);
+	expect_eq(end->words.hold[FROZEN_BY_BOTH], RT_HOLD_FROZEN | RT_HOLD_OTHER);
+	expect(is_either(end->words.hold[ALLOWED_BY_BOTH], 0, RT_HOLD_OTHER));
+	expect_eq(end->words.hold[FROZEN_BY_OTHER], RT_HOLD_OTHER);
+	expect(is_either(end->words.mask, RT_HOLD_FROZEN | RT_HOLD_OTHER, RT_HOLD_FROZEN));
+}
+
+/* It ends what there is of run-only, and thaws one, without becoming the holder: there is no hold of its own. */
+static void thawer(const struct child *c, const struct state *at)
+{
+	(void)at;
+	write_hold(c, ALLOWED_BY_BOTH, RT_HOLD_OTHER);
+	write_mask(c, RT_HOLD_FROZEN);
+	write_hold(c, FROZEN_BY_BOTH, RT_HOLD_OTHER);
+}
+
+/* All of it, then. */
+static void all_of_it(const struct state *at, const struct state *end)
+{
+	(void)at;
+	expect_eq(end->words.holder, 0);
+	expect_eq(end->words.mask, RT_HOLD_FROZEN);
+	for (int i = 0; i < STANDING; i++)
+		expect_eq(end->words.hold[i], RT_HOLD_OTHER);
+}
+
+static void nobody(const struct child *c, const struct state *at)
+{
+	(void)c, (void)at;
+}
+
+static const struct {
+	void (*act)(const struct child *c, const struct state *at);
+	void (*check)(const struct state *at, const struct state *end);
+} takeovers[] = {{another, another_end}, {same_number, same_number_end}, {keeper, keeper_end}, {thawer, all_of_it}, {nobody, all_of_it}};
+
+/* Stops sysmon before each of its instructions in turn, writes, lets it come to its end, looks, and puts all back as it was at the stop. */
+static void take_over_at_each_instruction(void)
+{
+	struct child c = {.pid = fork()};
+	char path[40];
+	int status;
+
+	expect_ge(c.pid, 0);
+	if (c.pid == 0)
+		play_sysmon();
+	expect_eq(waitpid(c.pid, &status, 0), c.pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		printf("this system lets nobody be traced\n");
+		return;
+	}
+	expect(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+	expect_eq(ptrace(PTRACE_SETOPTIONS, c.pid, NULL, PTRACE_O_EXITKILL), 0);
+	snprintf(path, sizeof path, "/proc/%d/mem", (int)c.pid);
+	c.memory = open(path, O_RDWR | O_CLOEXEC);
+	expect_ge(c.memory, 0);
+	hold_in(&c);
+	int stops = 0, in_between = 0;
+	static struct state at, end;
+	for (save(&c, &at); !at.words.undone; save(&c, &at), stops++) {
+		in_between += at.words.holder == RT_HOLDER_GONE;
+		for (size_t i = 0; i < sizeof takeovers / sizeof *takeovers; i++) {
+			takeovers[i].act(&c, &at);
+			let_go(&c, false);
+			copy_words(&c, &end, false);
+			expect_eq(end.words.undone, 1);
+			takeovers[i].check(&at, &end);
+			nothing_else_is_wrong(&end);
+			restore(&c, &at);
+		}
+		let_go(&c, true);
+	}
+	printf("%d stops, %d of them with all begun and not done\n", stops, in_between);
+	expect_gt(in_between, 100);
+	kill(c.pid, SIGKILL);
+	waitpid(c.pid, NULL, 0);
+	close(c.memory);
+}
+
+GOS_TEST_WITHIN(a_debugger_may_take_over_before_any_instruction_of_the_undoing, 120)
+{
+	if (built_without() || GOS_TEST_SLOW >= 8) /* a sanitizer's own code would be stepped through */
+		return;
+	gos_chan *c = gos_chan_make(int, 0);
+	for (int i = 0; i < STANDING; i++)
+		standing[i] = record_of(go(stands, c));
+	gos_test_until_n_waiting(STANDING, "chan receive");
+	from_outside(take_over_at_each_instruction);
+	gos_chan_close(c);
+	gos_test_until_num(1);
 }

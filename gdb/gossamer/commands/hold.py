@@ -35,8 +35,9 @@ class _Process:
         target.write(self.inferior, address, value.to_bytes(size, "little"))
 
     def put_hold(self, g, bits):
+        """What others of them g.hold has is the runtime's: it is taken away, by which the runtime knows that somebody has written."""
         address, size = self.rt.hold_of(g)
-        target.write(self.inferior, address, bits.to_bytes(size, "little"))
+        target.write(self.inferior, address, (bits & (self.frozen | self.other)).to_bytes(size, "little"))
 
     def announce(self):
         """After any change: the runtime looks at everything anew."""
@@ -45,8 +46,11 @@ class _Process:
     def own(self, keep):
         """Before a hold: who has to die for it to be undone."""
         before, mine = self.rt.word_value("holder"), 0 if keep else _pid_there()
-        if before not in (0, mine):
-            say("[Process %d has held goroutines back here; what it did now ends with %s]" % (before, "nobody" if keep else "this gdb"))
+        end = "nobody" if keep else "this gdb"
+        if before == self.rt.abi.const("holder_gone"):
+            say("[What a debugger that has ended held back here was just being undone: what is left of it ends with %s]" % end)
+        elif before not in (0, mine):
+            say("[Process %d has held goroutines back here; what it did now ends with %s]" % (before, end))
         self.put("holder", mine)
         if not mine and not keep:
             say("[This gdb is on another machine, or in a container: what it holds back stays so when it ends, unless it is thawed]")
