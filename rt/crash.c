@@ -12,6 +12,8 @@
  *  - A handler is installed only where the disposition is the default (for SIGQUIT also where the process was started with it ignored), and fatal signals end the process as they would have without us.
  *  - After fork a child has no dumper: it prints for itself.
  *  - Reports are static: a dumper that was given up may still look at one.
+ *  - The coarse clock is set when a report is asked for, and again when the process ends: in an idle program nothing else moves it for up to a second, and a core
+ *    that the kernel writes has no other clock by which to tell how long waits have lasted that are not over.
  *
  * SIGSEGV, SIGBUS and SIGFPE that a program could recover from do not come that far: become_panic.
  *
@@ -40,6 +42,7 @@
 
 #include "../asm/defer.h"
 #include "atomic.h"
+#include "coarse.h"
 #include "config.h"
 #include "defer.h"
 #include "dump.h"
@@ -88,6 +91,13 @@ static _Noreturn void stop_forever(void)
 		futex_wait(&never, 0, -1);
 }
 
+/* The coarse clock is that of a core, and of the accounts in a report. A signal handler may do this: it reads the clock and stores a word. */
+static void tell_time(void)
+{
+	if (rt_load_relaxed(&gos_runtime.state) != 0)
+		rt_clock_set();
+}
+
 /* ---- the dumper ----------------------------------------------------------------------------------------------------- */
 
 static struct {
@@ -118,6 +128,7 @@ static uint32_t done_bell;            /* rung when a report is done */
 static struct rt_report *watch_report(void)
 {
 	static struct rt_report report;
+	tell_time();
 	report = (struct rt_report){.fd = 2, .tid = rt_load_relaxed(&dumper.tid), .deadlocks = true, .once = true, .deadlock_ns = WATCH_NS};
 	report.stop = &dying;
 	report.phase = &dumper.phase;
@@ -287,6 +298,7 @@ struct rt_report *rt_dying_begin(void)
 	}
 	rt_store_release(&dying_pid, pid);
 	rt_store_release(&dying, true);
+	tell_time();
 	if (reserve_size != 0)
 		munmap(reserve, reserve_size);
 	memset(&dying_report, 0, sizeof dying_report);
@@ -307,6 +319,7 @@ _Noreturn void rt_dying_end(void)
 		sigemptyset(&set);
 		sigaddset(&set, SIGABRT);
 		pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+		tell_time(); /* printing may have taken long */
 		syscall(SYS_tgkill, current_pid(), current_tid(), SIGABRT);
 	}
 	_exit(2);
@@ -320,6 +333,7 @@ static struct rt_report *ask(int fd)
 		while (rt_exchange(&asked_lock, 2u) != 0)
 			futex_wait(&asked_lock, 2, -1);
 	}
+	tell_time();
 	memset(&asked_report, 0, sizeof asked_report);
 	asked_report.fd = fd;
 	asked_report.stop = &dying;
@@ -647,6 +661,7 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
 		rt_dying_end();
 
 	/* Die by the signal itself, where it struck: the exit status and the core are those of a program without us. */
+	tell_time();
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigaction(signal, &action, NULL);
 	if (info->si_code <= 0) /* sent by somebody: the instruction will not fail again by itself */
