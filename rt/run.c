@@ -48,8 +48,10 @@ int gos_run(int (*app)(int argc, char **argv), int argc, char **argv)
 	pthread_atfork(NULL, NULL, rt_preempt_in_child);
 
 	rt_config_read(GOS_P_MAX);
-	if (rt_config.seed != RT_SEED_NONE)
+	if (rt_config.seed != RT_SEED_NONE) {
+		gos_runtime.own_time = 1;
 		rt_seed_begin(rt_config.seed);
+	}
 	rt_clock_refresh();
 	gos_runtime.ms = rt_map(GOS_M_MAX * sizeof(struct gos_m *), "the table of Ms");
 	gos_runtime.ps = rt_map(GOS_P_MAX * sizeof(struct gos_p *), "the table of Ps");

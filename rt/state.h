@@ -389,7 +389,7 @@ struct gos_runtime {
 	uint32_t held;           /* goroutines that were to run and are held back. Lock: sched.lock; read without it */
 	uint64_t ready_goid;
 	uint32_t ready_result;   /* enum rt_ready_result */
-	uint32_t pad2;
+	uint32_t own_time;       /* 1: with a seed, `now` is no clock of the kernel's. Set before the first P exists */
 	struct gos_g **gslabs;   /* directory: GOS_SLABS_MAX addresses, filled from the front */
 	uint64_t gcount;         /* Gs that exist. Sync: release after they are initialized */
 	struct gos_m **ms;

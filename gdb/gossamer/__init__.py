@@ -14,8 +14,9 @@ def register():
     if _registered:
         return
     _registered = True
-    from . import commands, functions, printers, unwind
+    from . import clock, commands, functions, printers, unwind
 
+    clock.register()  # before all that tells a time when the program stops
     unwind.register()
     commands.register()
     printers.register()

@@ -92,18 +92,19 @@ class Times:
 class Runtime:
     """One look at a process's runtime. Read when a command begins and dropped when it ends: nothing here outlives a stop.
 
+    clock: gives CLOCK_MONOTONIC as of which the process is looked at, or None where only the runtime knows the time.
     missing: what could not be read, as sentences, filled while the generators run.
     """
 
-    def __init__(self, read, root):
+    def __init__(self, read, root, clock=lambda: None):
         self.read = read
         self.root = root
+        self._clock, self._now = clock, None
         self.abi = abi.parse(read, root)
         self.missing = []
         raw = bytes(read(root, self.abi.size("runtime")))
         self._raw = raw
         self.state = self._root_field("state")
-        self.now = self._root_field("now")
         self.gcount = self._root_field("gcount")
         self.resume_pc = self._root_field("resume_pc")
         self.start_pc = self._root_field("start_pc")
@@ -122,6 +123,15 @@ class Runtime:
         self._sudog = _Reader(self.abi, "sudog", _SUDOG_FIELDS)
         self._chan = _Reader(self.abi, "chan", _CHAN_FIELDS)
         self._living = None
+
+    @property
+    def now(self):
+        """The time of this look, by which all ages are told: the runtime's clock, or the kernel's where that is known and the runtime's is late."""
+        if self._now is None:
+            self._now = self._root_field("now")
+            if self._now and not self._root_field("own_time"):
+                self._now = max(self._now, self._clock() or 0)
+        return self._now
 
     def _root_field(self, name):
         field = self.abi.field("runtime.%s" % name)

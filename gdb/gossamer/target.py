@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Bytes, registers and threads of what gdb looks at, be it a process or a core. Nothing else touches the inferior.
 
-Reading raises abi.Trouble where gdb would raise; write() is for the words that the runtime lets debuggers write alone (commands/catch.py, commands/hold.py).
+Reading raises abi.Trouble where gdb would raise; write() is for the words that the runtime lets debuggers write alone (commands/catch.py, commands/hold.py), and for
+the clock of a core that gdb makes (commands/hooks.py).
 """
 
 import os
@@ -44,6 +45,11 @@ def all_running():
     return bool(threads) and all(thread.is_running() for thread in threads)
 
 
+def any_running():
+    """Whether some thread does not stand still."""
+    return any(thread.is_running() for thread in gdb.selected_inferior().threads())
+
+
 def is_core():
     connection = getattr(gdb.selected_inferior(), "connection", None)
     return connection is not None and connection.type == "core"
@@ -68,7 +74,7 @@ def read_word(address):
 
 
 def write(inferior, address, raw):
-    """Only for arming and disarming catchpoints, and for holding goroutines back."""
+    """Only for arming and disarming catchpoints, for holding goroutines back, and for telling the time before a core is made."""
     inferior.write_memory(address, raw)
 
 

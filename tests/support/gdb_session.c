@@ -139,7 +139,7 @@ static bool kernel_core(struct debuggee *d)
 		return false;
 	}
 	fclose(file);
-	kill(d->pid, SIGABRT);
+	kill(d->pid, d->deadly != 0 ? d->deadly : SIGABRT);
 	int status = 0;
 	waitpid(d->pid, &status, 0);
 	d->pid = 0;

@@ -23,6 +23,7 @@ struct debuggee {
 	char core[GDB_PATH_MAX];      /* of debuggee_core */
 	pid_t pid;
 	int in, out;
+	int deadly; /* the signal at which the kernel is to write a core of it; 0: SIGABRT */
 };
 
 /* Starts DEBUGGEE_DIR/name with up to three arguments (NULL ends them) and returns when it has said READY. */

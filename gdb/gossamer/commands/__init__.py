@@ -7,7 +7,7 @@ import operator
 
 import gdb
 
-from .. import model, places, target, unwind, words
+from .. import clock, model, places, target, unwind, words
 from ..abi import Trouble
 
 
@@ -67,7 +67,7 @@ def runtime(started=True):
     if root is None:
         raise Trouble("this program has no Gossamer runtime (neither the symbol gos_runtime nor a .note.gos), or %s"
                       % ("the core is not whole" if target.is_core() else "it is not loaded yet"))
-    rt = model.Runtime(target.read, root)
+    rt = model.Runtime(target.read, root, clock.now)
     if started and rt.state == 0:
         raise Trouble("the Gossamer runtime has not started: the program has not called gos_run yet")
     return rt

@@ -6,7 +6,7 @@ transition tests, and the runtime calls its trap function only for what matches;
 condition tells the catchpoints apart by the bit of the matching entry. So 'info breakpoints', 'delete', 'disable',
 'condition' and 'commands' are gdb's own, and what does not match costs the process nothing that could be measured.
 
-Here and in hold.py the package writes into the process, and nowhere else. While gdb resumes it, nothing but plain memory writes is safe, and while
+Here and in hold.py the package writes into the process, and nowhere else but before it makes a core (hooks.py). While gdb resumes it, nothing but plain memory writes is safe, and while
 it tells of deleted breakpoints not even those: so changes are noted, and written when the process next resumes.
 """
 

@@ -120,11 +120,27 @@ class _BeforeCore(Command):
             rt = runtime()
         except Trouble:
             return
+        _tell_time(rt)
         if rt.soft_guards:
             say("warning: this core will lack goroutines' stacks. Of %s goroutine stacks %s end in guard pages (MADV_GUARD_INSTALL) at which"
                 % (words.number(rt.hard_guards + rt.soft_guards), words.number(rt.soft_guards)))
             say("gdb gives up the rest of their mapping. For a whole core let the kernel write it, which ends the process:")
             say("  (gdb) shell prlimit --core=unlimited --pid %d      then      (gdb) signal SIGABRT" % target.pid())
+
+
+def _tell_time(rt):
+    """Sets the runtime's clock to the time as of which the process stands still: the core has no other by which to tell how long waits have lasted.
+
+    The one thing that is written on behalf of a core. It is what any thread of the runtime does when it looks at the clock, so that the program takes no notice.
+    """
+    address, size = rt.word("now")
+    now = rt.now & ~rt.abi.const("wait_since_marks")  # the runtime's clock leaves these bits free
+    if now <= rt.word_value("now") or target.any_running():
+        return
+    try:
+        target.write(gdb.selected_inferior(), address, now.to_bytes(size, "little"))
+    except gdb.error:
+        pass  # then the core is as late as the process
 
 
 class _BeforeDetach(Command):

@@ -4,7 +4,7 @@
 import gdb
 import gdb.printing
 
-from .. import model, target
+from .. import clock, model, target
 from ..abi import Trouble
 
 
@@ -12,7 +12,7 @@ def runtime():
     """A Runtime, or None: a printer never raises."""
     try:
         root = target.find_root()
-        return model.Runtime(target.read, root) if root is not None else None
+        return model.Runtime(target.read, root, clock.now) if root is not None else None
     except (Trouble, gdb.error):
         return None
 
