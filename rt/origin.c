@@ -11,6 +11,7 @@
 
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "clock.h"
 #include "config.h"
@@ -25,8 +26,8 @@
 #define LONG_SITES 16       /* likewise */
 #define LOOKS_MAX 1024      /* into unwind tables, at once */
 #define LOOK_EVERY 8000     /* ns; such a look costs about one of eight */
-#define UNLOADED_EVERY GOS_MS /* at most so often is it asked whether code was unloaded */
 #define COPY_ATTEMPTS 100
+#define OBJECTS_MAX 256     /* files with code that were there when the program began */
 
 /* What lies at sp + offset: a return address; or, less sp, where the rbp that was saved there points to, when relative is all ones. */
 struct check {
@@ -41,6 +42,7 @@ struct long_site {
 	uint64_t pc;
 	uint32_t creation;
 	uint32_t count;
+	bool lasting;       /* all the code whose frames are looked at */
 	uint64_t reach;     /* of the checks, from sp: what is read lies below */
 	uint64_t rbp;       /* less sp; where uses_rbp */
 	bool uses_rbp;
@@ -59,6 +61,9 @@ struct walk {
 	uint64_t pcs[RT_DEPOT_FRAMES_MAX];
 	uint32_t read;        /* return addresses that were read: pcs but the first, and the one in rt_gostart */
 	bool tables;          /* some were found in another way than by rules */
+	bool lasting_place;   /* the first of them is in code that lasts; and: */
+	bool lasting;         /* so are all of them, and what the last was called by, where that was looked at */
+	bool asked;           /* whether other code was unloaded */
 	bool uses_rbp, rbp_checked;
 	uint32_t rbp_at;      /* where rbp was saved, from the bottom; 0: it is the register */
 	uint32_t count_of_checks;
@@ -66,12 +71,13 @@ struct walk {
 };
 
 struct rt_origins {
-	int64_t refilled_at, asked_at; /* coarse times */
-	uint64_t unloaded;             /* times that code was unloaded, when it was last asked */
+	int64_t refilled_at;           /* coarse time */
+	uint64_t unloaded;             /* files that had been unloaded when it was last asked */
 	uint32_t looks;                /* that may still be had */
 	struct remembered {
 		uint64_t pc[RULES_WAYS];
 		struct rt_frame_rule rule[RULES_WAYS];
+		bool lasting[RULES_WAYS];
 	} rules[RULES_SETS];
 	uint32_t next_way;             /* the one that is given up next */
 	struct pair {
@@ -84,6 +90,94 @@ struct rt_origins {
 
 /* ---- code that comes and goes --------------------------------------------------------------------------------------- */
 
+/*
+ * Code that lasts: of the program, of the libraries that it needs, of those that these need, and of those that say that they cannot be unloaded. Whatever else was loaded may
+ * be unloaded, and other code may take its place. Written by rt_origin_init.
+ */
+static struct object {
+	uint64_t lo, hi;      /* its addresses */
+	const ElfW(Dyn) *dynamic;
+	const char *strings, *name; /* the section that its names lie in; the name that others need it by */
+	const char *path;
+	bool lasting, followed;
+} objects[OBJECTS_MAX];
+static uint32_t object_count;
+
+static const char *name_of(const struct object *object)
+{
+	const char *slash = strrchr(object->path, '/');
+	return object->name != NULL ? object->name : slash != NULL ? slash + 1 : object->path;
+}
+
+static int list_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct object *object = &objects[object_count];
+	uint64_t soname = 0, strings = 0;
+
+	(void)size, (void)arg;
+	if (object_count == OBJECTS_MAX)
+		return 1;
+	object->lo = UINT64_MAX;
+	object->path = info->dlpi_name != NULL ? info->dlpi_name : "";
+	object->lasting = (uint64_t)(uintptr_t)info->dlpi_phdr == getauxval(AT_PHDR); /* the program */
+	for (uint32_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+		uint64_t lo = info->dlpi_addr + ph->p_vaddr, hi = lo + ph->p_memsz;
+		if (ph->p_type == PT_LOAD && lo < object->lo)
+			object->lo = lo;
+		if (ph->p_type == PT_LOAD && hi > object->hi)
+			object->hi = hi;
+		if (ph->p_type == PT_DYNAMIC)
+			object->dynamic = (const ElfW(Dyn) *)(uintptr_t)lo;
+	}
+	for (const ElfW(Dyn) *d = object->dynamic; d != NULL && d->d_tag != DT_NULL; d++) {
+		if (d->d_tag == DT_STRTAB)
+			strings = d->d_un.d_ptr < info->dlpi_addr ? d->d_un.d_ptr + info->dlpi_addr : d->d_un.d_ptr; /* the loader has made an address of it, or has not */
+		else if (d->d_tag == DT_SONAME)
+			soname = d->d_un.d_val;
+		else if (d->d_tag == DT_FLAGS_1 && d->d_un.d_val & DF_1_NODELETE)
+			object->lasting = true;
+	}
+	object->strings = (const char *)(uintptr_t)strings;
+	if (strings != 0 && soname != 0)
+		object->name = object->strings + soname;
+	object_count++;
+	return 0;
+}
+
+/* What this one needs lasts as long as it. */
+static void follow(struct object *object)
+{
+	object->followed = true;
+	for (const ElfW(Dyn) *d = object->dynamic; d != NULL && object->strings != NULL && d->d_tag != DT_NULL; d++) {
+		uint32_t i = d->d_tag == DT_NEEDED ? 0 : object_count;
+		while (i < object_count && strcmp(name_of(&objects[i]), object->strings + d->d_un.d_val) != 0)
+			i++;
+		if (i < object_count) /* the first of that name: those that programs begin with come first */
+			objects[i].lasting = true;
+	}
+}
+
+void rt_origin_init(void)
+{
+	dl_iterate_phdr(list_object, NULL);
+	for (uint32_t i = 0; i < object_count; i++) {
+		if (!objects[i].lasting || objects[i].followed)
+			continue;
+		follow(&objects[i]);
+		i = UINT32_MAX; /* from the start: it may need earlier ones */
+	}
+}
+
+bool rt_origin_lasts(uint64_t return_address)
+{
+	uint64_t pc = return_address - 1; /* of the call */
+	for (uint32_t i = 0; i < object_count; i++)
+		if (pc >= objects[i].lo && pc < objects[i].hi)
+			return objects[i].lasting;
+	return false;
+}
+
 static int ask_unloaded(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	if (size >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs)
@@ -91,19 +185,16 @@ static int ask_unloaded(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
-/* What is remembered of code that was unloaded may be wrong for what lies there now. */
-static void forget_unloaded(struct gos_p *pp, struct rt_origins *o, int64_t now)
+/* What is remembered of code that was unloaded may be wrong for what lies there now. Two dozen ns. */
+static void forget_unloaded(struct rt_origins *o)
 {
 	uint64_t unloaded = 0;
-	o->asked_at = now;
 	dl_iterate_phdr(ask_unloaded, &unloaded);
 	if (unloaded == o->unloaded)
 		return;
 	o->unloaded = unloaded;
 	memset(o->rules, 0, sizeof o->rules);
-	memset(o->pairs, 0, sizeof o->pairs);
 	memset(o->sites, 0, sizeof o->sites);
-	memset(pp->sites, 0, sizeof pp->sites);
 }
 
 /* ---- one frame ------------------------------------------------------------------------------------------------------ */
@@ -116,21 +207,34 @@ static bool may_look(struct rt_origins *o)
 	return true;
 }
 
-/* False: the budget is used up. */
-static bool rule_of(struct rt_origins *o, uint64_t pc, struct rt_frame_rule *rule)
+static uint32_t way_of(const struct remembered *set, uint64_t pc)
 {
-	struct remembered *set = &o->rules[(pc * 0x9e3779b97f4a7c15u >> 40) % RULES_SETS];
 	uint32_t way = 0;
 	while (way < RULES_WAYS && set->pc[way] != pc)
 		way++;
+	return way;
+}
+
+/* Of the next frame up. False: the budget is used up. */
+static bool rule_of(struct rt_origins *o, struct walk *w, uint64_t pc, struct rt_frame_rule *rule)
+{
+	struct remembered *set = &o->rules[(pc * 0x9e3779b97f4a7c15u >> 40) % RULES_SETS];
+	uint32_t way = way_of(set, pc);
+	if (rt_unlikely(way != RULES_WAYS && !set->lasting[way] && !w->asked)) {
+		forget_unloaded(o);
+		w->asked = true;
+		way = way_of(set, pc);
+	}
 	if (rt_unlikely(way == RULES_WAYS)) {
 		if (!may_look(o))
 			return false;
 		way = o->next_way++ % RULES_WAYS;
 		set->rule[way] = rt_frame_rule(pc);
+		set->lasting[way] = rt_origin_lasts(pc);
 		set->pc[way] = pc;
 	}
 	*rule = set->rule[way];
+	w->lasting &= set->lasting[way];
 	return true;
 }
 
@@ -154,7 +258,7 @@ static bool walk_by_tables(struct rt_origins *o, struct walk *w)
 			return false;
 		if (!rt_cursor_step(&cursor))
 			return true;
-		if (!rule_of(o, cursor.regs.value[RT_REG_RIP], &rule))
+		if (!rule_of(o, w, cursor.regs.value[RT_REG_RIP], &rule))
 			return false;
 		if (rule.kind == RT_FRAME_LAST) {
 			w->whole = true;
@@ -179,7 +283,8 @@ static void begin(struct walk *w, uint64_t pc, uint64_t sp, uint64_t rbp, uint64
 	w->rbp_known = true;
 	w->stack_hi = stack_hi;
 	w->depth = (uint32_t)rt_config.creationstack;
-	w->whole = w->tables = w->uses_rbp = w->rbp_checked = false;
+	w->whole = w->tables = w->uses_rbp = w->rbp_checked = w->asked = false;
+	w->lasting = true;
 	w->read = w->rbp_at = w->count_of_checks = 0;
 }
 
@@ -242,8 +347,9 @@ static bool walk(struct rt_origins *o, struct walk *w)
 
 	w->pcs[0] = w->pc;
 	w->count = 1;
-	if (!rule_of(o, w->pc, &rule))
+	if (!rule_of(o, w, w->pc, &rule))
 		return false;
+	w->lasting_place = w->lasting;
 	while (w->count <= w->depth) {
 		if (rule.kind == RT_FRAME_OTHER)
 			return walk_by_tables(o, w);
@@ -255,7 +361,7 @@ static bool walk(struct rt_origins *o, struct walk *w)
 		restore_rbp(w, &rule, up, bottom);
 		w->sp = up;
 		w->pc = caller;
-		if (!rule_of(o, caller, &rule))
+		if (!rule_of(o, w, caller, &rule))
 			return false;
 		if (rule.kind == RT_FRAME_LAST) {
 			w->whole = true;
@@ -309,9 +415,12 @@ static void remember(struct gos_p *pp, const struct walk *w, uint64_t bottom, ui
 	/* With fewer callers than were wanted, and not because there are none, there is nothing that would tell when this is another stack. */
 	if (w->tables || w->read == 0 || (w->read < w->depth && !w->whole))
 		return;
-	/* A short site ends the matter; where ancestors are kept, there is more to do. */
+	/*
+	 * A short site ends the matter; where ancestors are kept, there is more to do. So there is where the place may be other code's one day: while a place lasts, what is
+	 * looked at is a return address, whatever comes and goes above. But whether that is the last one of its stack is not asked again.
+	 */
 	if (w->read == 1 && w->count_of_checks == 1 && rt_config.ancestors == 0 && w->checks[0].offset <= INT32_MAX &&
-	    (!w->uses_rbp || w->checks[0].offset == rbp + 8 - bottom)) {
+	    (!w->uses_rbp || w->checks[0].offset == rbp + 8 - bottom) && w->lasting_place && (w->lasting || !w->whole)) {
 		site->pc = w->uses_rbp ? 0 : pc;
 		site->rbp_pc = w->uses_rbp ? pc : 0;
 		site->offset = (int32_t)w->checks[0].offset;
@@ -323,6 +432,7 @@ static void remember(struct gos_p *pp, const struct walk *w, uint64_t bottom, ui
 	struct long_site *more = long_site_of(pp->origins, pc);
 	more->pc = pc;
 	more->creation = creation;
+	more->lasting = w->lasting;
 	more->uses_rbp = w->uses_rbp;
 	more->rbp = rbp - bottom;
 	more->reach = w->sp - bottom;
@@ -332,9 +442,9 @@ static void remember(struct gos_p *pp, const struct walk *w, uint64_t bottom, ui
 		site->pc = site->rbp_pc = 0;
 }
 
+/* Of code that was not unloaded since it was found out. */
 static bool holds(const struct long_site *site, uint64_t sp, uint64_t rbp, uint64_t stack_hi)
 {
-	/* The latter may be where code was unloaded and other code lies there now. */
 	if ((site->uses_rbp && rbp - sp != site->rbp) || site->reach > stack_hi - sp)
 		return false;
 	for (uint32_t i = 0; i < site->count; i++) {
@@ -456,10 +566,8 @@ static RT_NOINLINE uint32_t find_out(struct gos_p *pp, const struct gos_g *paren
 		o = pp->origins = rt_map(sizeof *o, "sites of creation");
 		o->looks = LOOKS_MAX;
 		o->refilled_at = now;
-		forget_unloaded(pp, o, now);
+		forget_unloaded(o);
 	}
-	if (now - o->asked_at >= UNLOADED_EVERY)
-		forget_unloaded(pp, o, now);
 	if (now - o->refilled_at >= LOOK_EVERY && o->looks < LOOKS_MAX) {
 		int64_t more = (now - o->refilled_at) / LOOK_EVERY;
 		o->looks = more < LOOKS_MAX - o->looks ? o->looks + (uint32_t)more : LOOKS_MAX;
@@ -496,6 +604,8 @@ RT_NOINLINE uint32_t rt_origin_slow(struct gos_p *pp, struct gos_g *gp, uint64_t
 		if (creation != 0)
 			return creation;
 		const struct long_site *site = long_site_of(pp->origins, pc);
+		if (rt_unlikely(site->pc == pc && !site->lasting))
+			forget_unloaded(pp->origins); /* this one, too, then */
 		if (rt_likely(site->pc == pc) && rt_likely(holds(site, sp, rbp, parent->stack_hi)))
 			return site->creation;
 	}

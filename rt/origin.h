@@ -16,8 +16,9 @@
  * into the unwind tables, of about a microsecond; there is a budget for these, beyond which a goroutine gets the number 0: it is not known. Who has stood at a place with
  * one caller and then with another does not even walk: the pair of the two says which stack it is.
  *
- * Code that was unloaded is forgotten within a millisecond, but a site whose caller is the same is not asked: where a program loads other code to the same
- * addresses, a stack may be the earlier code's until then.
+ * Code may be unloaded, and other code be loaded to its addresses, whose frames are others. So nothing is believed of code that can be unloaded before the loader was asked
+ * whether any has been, which costs two dozen ns; and the sites below are of places alone that last as long as the program. Where such a place was called from may
+ * come and go: a return address is read where one lies.
  *
  * Rejected: unwinding at each go(), 20 ns a frame at best; frame pointers alone, which most libraries lack; believing the first stack seen at a place, which is wrong for the next.
  */
@@ -47,6 +48,12 @@ struct gos_ancestors {
 	struct gos_ancestor ancestor[1]; /* rt_config.ancestors of them */
 };
 
+/* Before the first goroutine: which code lasts. */
+void rt_origin_init(void);
+
+/* Can the code that returns there not be unloaded? */
+bool rt_origin_lasts(uint64_t return_address);
+
 /* rt_origin, where the site does not hold. */
 uint32_t rt_origin_slow(struct gos_p *pp, struct gos_g *gp, uint64_t sp, const uint64_t *entry);
 
@@ -74,7 +81,7 @@ RT_INLINE uint32_t rt_origin(struct gos_p *pp, const struct gos_g *parent, struc
 			return site->creation;
 	} else if (site->rbp_pc == pc) {
 		uint64_t rbp = *entry;
-		/* Where the program unloads code and loads other code there, rbp may be something else. */
+		/* Where what describes the code is wrong, rbp may be something else. */
 		if (rt_likely(rbp - sp < parent->stack_hi - 16 - sp) && rt_likely(rt_origin_word(rbp + 8) == site->caller))
 			return site->creation;
 	}

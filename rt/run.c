@@ -12,6 +12,7 @@
 #include "config.h"
 #include "crash.h"
 #include "exit.h"
+#include "origin.h"
 #include "schedule.h"
 #include "slab.h"
 #include "spawn.h"
@@ -56,6 +57,8 @@ int gos_run(int (*app)(int argc, char **argv), int argc, char **argv)
 	gos_runtime.ms = rt_map(GOS_M_MAX * sizeof(struct gos_m *), "the table of Ms");
 	gos_runtime.ps = rt_map(GOS_P_MAX * sizeof(struct gos_p *), "the table of Ps");
 	rt_crash_init();
+	if (GOS_RECORD)
+		rt_origin_init();
 	rt_flight_start();
 	rt_procs_set(rt_config.procs);
 	rt_stats_start();

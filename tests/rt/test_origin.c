@@ -13,6 +13,7 @@
 #include "machine.h"
 #include "origin.h"
 #include "originated.h"
+#include "reloaded.h"
 
 static gos_waitgroup wg;
 static uint64_t known, unknown;
@@ -156,9 +157,6 @@ static void walk_in_modules(int depth)
 		gos_waitgroup_wait(&wg);
 		gos_test_until_num(1);
 		expect_eq(dlclose(handle), 0);
-		int64_t until = rt_load_relaxed(&gos_runtime.now) + 5 * GOS_MS; /* by the clock that is looked at */
-		while (rt_load_relaxed(&gos_runtime.now) < until)
-			gos_sleep(GOS_MS);
 	}
 	expect_gt(known, 10 * unknown);
 	if (same == 0)
@@ -172,6 +170,125 @@ GOS_TEST_WITHIN(origin_forgets_code_that_was_unloaded_1_deep, 60)
 GOS_TEST_WITHIN(origin_forgets_code_that_was_unloaded_4_deep, 60)
 {
 	walk_in_modules(4);
+}
+
+/* What would be wrong if the other module were believed in is made to happen. */
+enum { ROOMS = 2, ROOM_LEAST = 200, ROOM_MOST = 2400 };
+
+/* How many Ps have a site of this place, which they believe in without a question. */
+static int sites_of(uint64_t pc)
+{
+	int n = 0;
+	for (uint32_t i = 0; i < gos_runtime.pcount; i++)
+		for (size_t j = 0; j < RT_SITES; j++)
+			n += gos_runtime.ps[i]->sites[j].pc == pc || gos_runtime.ps[i]->sites[j].rbp_pc == pc;
+	return n;
+}
+
+static void is_from_there(struct reloaded *r)
+{
+	const struct gos_g *gp = rt_tls_m->curg;
+	const struct gos_stack *stack = stack_of_me();
+
+	r->place = (uint64_t)gp->create_pc;
+	if (stack != NULL) {
+		expect(stack->pc[0] == r->place);
+		expect(r->callers == 0 ? stack->count == 1 && stack->whole : stack->count > 1);
+		expect(r->callers == 0 || stack->pc[1] == r->returns_to);
+		known++;
+	} else {
+		unknown++;
+	}
+	gos_waitgroup_done(&wg);
+}
+
+NOINLINE static void calls(void (*module)(struct reloaded *r), struct reloaded *r)
+{
+	module(r);
+	__asm__ volatile("" ::: "memory");
+}
+
+/* Whoever looks for the return address above what calls it finds the bait. */
+NOINLINE static void calls_below_bait(void (*module)(struct reloaded *r), struct reloaded *r)
+{
+	volatile uint64_t above[2 * ROOM_MOST / sizeof(uint64_t)];
+	for (size_t i = 0; i < sizeof above / sizeof *above; i++)
+		above[i] = r->bait;
+	module(r);
+	__asm__ volatile("" ::: "memory");
+}
+
+static void reload(int depth)
+{
+	static const char *const modules[ROOMS] = {RELOADED_200, RELOADED_2400};
+	static const uint32_t rooms[ROOMS] = {ROOM_LEAST, ROOM_MOST};
+	uint64_t last_place = 0, last_caller = 0;
+	int same = 0;
+
+	rt_config.creationstack = depth;
+	for (int i = 0; i < 40; i++) {
+		struct reloaded r = {.child = is_from_there, .words = rooms[i % ROOMS] / sizeof(uint64_t), .bait = last_caller}, top = r;
+		void *handle = dlopen(modules[i % ROOMS], RTLD_NOW | RTLD_LOCAL);
+		expect(handle != NULL);
+		void (*module)(struct reloaded *) = (void (*)(struct reloaded *))dlsym(handle, "reloaded");
+		expect(module != NULL);
+		gos_waitgroup_add(&wg, 1);
+		go(module, &top); /* at the top of a stack: nothing that lies above can be read */
+		gos_waitgroup_wait(&wg);
+		same += top.place == last_place;
+		last_place = top.place;
+		r.callers = 1;
+		gos_waitgroup_add(&wg, 1);
+		calls_below_bait(module, &r);
+		gos_waitgroup_wait(&wg);
+		gos_waitgroup_add(&wg, 1);
+		calls(module, &r); /* what the next one finds remembered */
+		gos_waitgroup_wait(&wg);
+		last_caller = r.returns_to;
+		gos_test_until_num(1); /* nobody is in its code any more */
+		expect_eq(sites_of(r.place), 0);
+		expect_eq(dlclose(handle), 0);
+	}
+	expect_gt(known, 10 * unknown);
+	if (same == 0)
+		printf("no module lay where another had been: nothing was to be forgotten\n");
+}
+
+GOS_TEST(origin_of_code_that_takes_the_place_of_other_code_1_deep)
+{
+	reload(1);
+}
+GOS_TEST(origin_of_code_that_takes_the_place_of_other_code_4_deep)
+{
+	reload(4);
+}
+
+static uint64_t made_at;
+
+static void tell_place(void)
+{
+	made_at = (uint64_t)rt_tls_m->curg->create_pc;
+	gos_waitgroup_done(&wg);
+}
+
+GOS_TEST(origin_of_code_that_lasts_is_believed_without_a_question)
+{
+	gos_waitgroup_add(&wg, 1);
+	go(tell_place);
+	gos_waitgroup_wait(&wg);
+	expect(rt_origin_lasts(made_at));
+	expect_gt(sites_of(made_at), 0);
+}
+
+GOS_TEST(code_lasts_of_the_program_and_of_what_it_needs)
+{
+	expect(rt_origin_lasts((uint64_t)sites_of + 1));
+	expect(rt_origin_lasts((uint64_t)qsort + 1));
+	expect(rt_origin_lasts((uint64_t)suite_create + 1));
+	void *handle = dlopen(RELOADED_200, RTLD_NOW | RTLD_LOCAL);
+	expect(handle != NULL);
+	expect(!rt_origin_lasts((uint64_t)dlsym(handle, "reloaded") + 1));
+	expect_eq(dlclose(handle), 0);
 }
 
 /* ---- what is easily taken for something else ---- */
