@@ -114,16 +114,40 @@ void rt_put_address(struct rt_printer *p, const void *address)
 	rt_put_number(p, (uint64_t)(uintptr_t)address, 16);
 }
 
-void rt_put_inert(struct rt_printer *p, const char *text, size_t max)
+/* Bytes of the character of UTF-8 that text begins with, of which max may be read, up to a zero; 0: it begins with none (RFC 3629). */
+static size_t character(const unsigned char *text, size_t max)
 {
-	char copy[128];
+	unsigned char first = text[0];
+	size_t n = first < 0x80 ? 1 : first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+	unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80, high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf; /* of the second */
+	if (n > max)
+		return 0;
+	for (size_t i = 1; i < n; i++, low = 0x80, high = 0xbf)
+		if (text[i] < low || text[i] > high)
+			return 0;
+	return n;
+}
+
+RT_READS_WHILE_WRITTEN void rt_put_inert(struct rt_printer *p, const char *text, size_t max)
+{
+	unsigned char copy[128];
 	size_t n = 0;
-	for (; n < max && n + 1 < sizeof copy && text[n] != 0; n++) {
-		char c = text[n];
-		copy[n] = c == '[' ? '(' : c == ']' ? ')' : c == ',' ? ';' : (unsigned char)c < ' ' || c == 127 ? '?' : c;
+	while (n < max && n + 1 < sizeof copy && text[n] != 0) {
+		copy[n] = (unsigned char)text[n];
+		n++;
+	}
+	for (size_t i = 0, size; i < n; i += size) {
+		unsigned char *c = &copy[i];
+		size = character(c, n - i);
+		if (size == 0) { /* each byte by itself */
+			*c = '?';
+			size = 1;
+		}
+		if (size == 1)
+			*c = *c == '[' ? '(' : *c == ']' ? ')' : *c == ',' ? ';' : *c < ' ' || *c == 127 ? '?' : *c;
 	}
 	copy[n] = 0;
-	rt_put(p, copy);
+	rt_put(p, (const char *)copy);
 }
 
 void rt_put_peeked(struct rt_printer *p, const char *text)

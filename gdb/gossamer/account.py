@@ -5,12 +5,14 @@ The runtime tells the same in the same words, rt/account.c, phrase by phrase and
 compares them. The grammar is in gossamer(7). Returns text, prints nothing.
 """
 
+import codecs
+
 from . import flight, places, words
 from .abi import Trouble
 
 _CASES_MAX = 8  # of a select
 _LINE_MAX = 1000  # in a queue that are counted
-_LABEL_MAX = 127  # bytes of a key or a value
+_TEXT_MAX = 127  # bytes of a name, a key or a value
 _TYPE_MAX = 99
 
 _INERT = {ord("["): "(", ord("]"): ")", ord(","): ";"}
@@ -43,7 +45,7 @@ class Accounts:
     def _named(self, goid, g=None):
         g = g or self.by_id.get(goid)
         raw = g.name.split(b"\0", 1)[0] if g is not None else b""
-        return 'goroutine %d "%s"' % (goid, _inert(raw.decode("utf-8", "backslashreplace"))) if raw else "goroutine %d" % goid
+        return 'goroutine %d "%s"' % (goid, _inert(raw)) if raw else "goroutine %d" % goid
 
     def _who(self, goid):
         return self._named(goid) if goid else "the runtime"
@@ -88,10 +90,10 @@ class Accounts:
 
     def _labels(self, g):
         try:
-            pairs = self.rt.labels(g)
+            pairs = self.rt.raw_labels(g)
         except Trouble:
             pairs = []
-        return "; " + ", ".join("%s=%s" % (_inert(key, _LABEL_MAX), _inert(value, _LABEL_MAX)) for key, value in pairs) if pairs else ""
+        return "; " + ", ".join("%s=%s" % (_inert(key), _inert(value)) for key, value in pairs) if pairs else ""
 
     def _doing(self, g, brief):
         """" has waited 3.2s in sync.Mutex.Lock at serve (srv.c:41) for mutex 0x..."."""
@@ -240,11 +242,11 @@ class Accounts:
         if brief:
             return text
         c = self.rt.channel(address)
-        about = [_inert(c.elem_type or "?", _TYPE_MAX), "%d of %d buffered" % (c.count, c.capacity) if c.capacity else "unbuffered"]
+        about = [_inert((c.elem_type or "?").encode(), _TYPE_MAX), "%d of %d buffered" % (c.count, c.capacity) if c.capacity else "unbuffered"]
         if self.rt.chan_of(c):
             about.append(self.rt.chan_of(c))
         if c.file:
-            about.append("made at %s:%d" % (_inert(c.file.rsplit("/", 1)[-1]), c.line))
+            about.append("made at %s:%d" % (_inert(c.file.rsplit("/", 1)[-1].encode()), c.line))
         record = self.rt.fields("chan", address, "sender", "sent_at", "receiver", "received_at")
         return ("%s (%s)" % (text, ", ".join(about)) + self._mark(", last sent to by ", record.sender, record.sent_at)
                 + self._mark(", last received from by ", record.receiver, record.received_at))
@@ -294,6 +296,9 @@ def where(place):
     return "%s (%s:%d)" % (place.function, place.file.rsplit("/", 1)[-1], place.line) if place.file and place.function else place.text
 
 
-def _inert(text, most=None):
-    """The program's own text, as the runtime's reports print it: nothing in it ends an item or a line."""
-    return text[:most].translate(_INERT)
+codecs.register_error("gossamer.question", lambda error: ("?" * (error.end - error.start), error.end))
+
+
+def _inert(raw, most=_TEXT_MAX):
+    """The program's own bytes, as the runtime's reports print them: nothing in them ends an item or a line, and what is no text is '?', byte by byte."""
+    return raw[:most].decode("utf-8", "gossamer.question").translate(_INERT)

@@ -405,13 +405,17 @@ class Runtime:
 
     def labels(self, g):
         """[(key, value)] of g, in the order of the keys; a Trouble where what should be its labels is not."""
+        return [(text_of(key), text_of(value)) for key, value in self.raw_labels(g)]
+
+    def raw_labels(self, g):
+        """The same as bytes."""
         if not g.labels:
             return []
         head = self._plain("labels", g.labels, "count", "bytes")
         if not 0 < head.count <= self.abi.const("labels_max") or head.bytes > self.abi.const("labels_text_max"):
             raise Trouble("what should be goroutine %d's labels, at 0x%x, is something else: %d labels in %d bytes" % (g.goid, g.labels, head.count, head.bytes))
         raw = bytes(self.read(g.labels + self.abi.field("labels.text").offset, head.bytes))
-        words = [text_of(word) for word in raw.split(b"\0")[:-1]]
+        words = raw.split(b"\0")[:-1]
         if len(words) != 2 * head.count:
             raise Trouble("goroutine %d's labels, at 0x%x, are corrupt: %d words of text for %d labels" % (g.goid, g.labels, len(words), head.count))
         return list(zip(words[::2], words[1::2]))

@@ -289,8 +289,15 @@ FRAME static void locked(void)
 	WAIT(LOCKED, gos_chan_recv(never, NULL));
 }
 
+/* Bytes that are no text: controls, UTF-8 that is cut short, is none, or takes more bytes than it needs; and more bytes than are shown. */
+#define ODD "tab\t, esc\x1b bad\xff cut\xe2\x82 over\xc0\xaf \xed\xa0\x80 fine \xc3\xa9 \xf0\x9f\x98\x80"
+#define ODD_SHOWN "tab?; esc? bad? cut?? over?? ??? fine \xc3\xa9 \xf0\x9f\x98\x80"
+#define X42 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
 FRAME static void labelled(void)
 {
+	gos_set_label("odd", ODD);
+	gos_set_label("wide", X42 X42 X42 "\xc3\xa9");
 	gos_set_label("request", "r-881");
 	gos_set_label("tenant", "a, [b]");
 	WAIT(LABELLED, gos_chan_recv(never, NULL));
@@ -298,7 +305,7 @@ FRAME static void labelled(void)
 
 FRAME static void named(void)
 {
-	gos_set_name("%s", "a [b], c");
+	gos_set_name("%s", "a [b], c\xc3");
 	WAIT(NAMED, gos_chan_recv(never, NULL));
 }
 
@@ -368,11 +375,11 @@ __attribute__((format(printf, 3, 4))) static void tell(enum who who, const char 
 	const struct villager *v = &all[who];
 	va_list args;
 	fprintf(truth, "%llu|goroutine %llu%s has waited <D> in %s at %s (village.c:%d)", (unsigned long long)v->goid, (unsigned long long)v->goid,
-	        who == NAMED ? " \"a (b); c\"" : "", reason, v->function, v->line);
+	        who == NAMED ? " \"a (b); c?\"" : "", reason, v->function, v->line);
 	va_start(args, format);
 	vfprintf(truth, format, args);
 	va_end(args);
-	fprintf(truth, "; created by goroutine 1 at app (village.c:%d)<T>%s\n", v->made, who == LABELLED ? "; request=r-881, tenant=a; (b)" : "");
+	fprintf(truth, "; created by goroutine 1 at app (village.c:%d)<T>%s\n", v->made, who == LABELLED ? "; odd=" ODD_SHOWN ", request=r-881, tenant=a; (b), wide=" X42 X42 X42 "?" : "");
 }
 
 #define ID(who) ((unsigned long long)all[who].goid)
