@@ -92,8 +92,8 @@ print reply"
 
 # What must be seen, whether the process lives or not.
 check() {
-	shows "^ *$connections .*IO wait.* read_line at server.c"
-	shows "^ *$leaks .*chan send.* lookup at server.c.* leak at server.c"
+	shows "^ *$connections .*IO wait.* read_line (server.c"
+	shows "^ *$leaks .*chan send.* lookup (server.c.* leak (server.c"
 	shows "^ *$leaked .*\"lookup key-"
 	shows "^#[0-9]* .* in lookup (key=.*\"key-"
 	shows "^found = "

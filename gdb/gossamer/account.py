@@ -55,7 +55,7 @@ class Accounts:
 
     @staticmethod
     def _at(pc):
-        return " at " + where(places.after_call(pc)) if pc else ""
+        return " at " + places.after_call(pc).text if pc else ""
 
     def _thread(self, g, before):
         if self._tids is None:
@@ -105,10 +105,10 @@ class Accounts:
             return "%s for %s in %s%s" % (self._thread(g, " has blocked thread "), self._since(rt.since(g)), word, self._at(g.wait_pc))
         if g.status == rt.runnable:
             text = " has been %s for %s" % (word, self._since(rt.since(g)))
-            return text + (" and not begun at " + where(places.at(g.entry)) if rt.never_run(g) else self._at(g.wait_pc))
+            return text + (" and not begun at " + places.at(g.entry).text if rt.never_run(g) else self._at(g.wait_pc))
         text = " is " + word + self._thread(g, " on thread ")
         if not brief and g.address in self.view.on_thread:
-            place = where(self.view.where(g))
+            place = self.view.where(g).text
             text += " at " + place if place else ""
         return text
 
@@ -289,11 +289,6 @@ class Accounts:
         elif pd.wg == g.address or word == g.wait_obj + rt.abi.field("pollfd.write_turn").offset:
             way = " to write"
         return " for %s %d%s" % (kind, pd.fd, way)
-
-
-def where(place):
-    """"serve (srv.c:41)", "serve+23" where lines are not known, else the address."""
-    return "%s (%s:%d)" % (place.function, place.file.rsplit("/", 1)[-1], place.line) if place.file and place.function else place.text
 
 
 codecs.register_error("gossamer.question", lambda error: ("?" * (error.end - error.start), error.end))

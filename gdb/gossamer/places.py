@@ -10,7 +10,7 @@ _MASK = (1 << 64) - 1
 
 
 class Place:
-    """text: "serve at server.c:41", "serve+23" without line information, else the address."""
+    """text: "serve (server.c:41)", "serve+23" where lines are not known, else the address: as the runtime's own reports have it."""
 
     __slots__ = ("function", "file", "line", "text")
 
@@ -70,7 +70,7 @@ def _look(pc):
         pass
     if file:
         where = "%s:%d" % (os.path.basename(file), line)
-        return Place(function, file, line, "%s at %s" % (function, where) if function else where)
+        return Place(function, file, line, "%s (%s)" % (function, where) if function else where)
     symbol = _minimal(pc)
     return Place(function or symbol.split("+")[0], "", 0, symbol or "0x%x" % pc)
 

@@ -2,12 +2,11 @@
 """Who did what to a lock, a counter or a channel last, where and when, and who holds it: in the words of the accounts. Returns text, prints nothing."""
 
 from . import places, words
-from .account import where
 
 
-def holds(rt, mark, has="held", did="locked"):
-    """"held by goroutine 7 for 5.1s, locked at load (config.c:70)"."""
-    text = "%s by %s" % (has, words.holder(rt, mark.goid))
+def holds(rt, mark, has="held", did="locked", who=None):
+    """"held by goroutine 7 for 5.1s, locked at load (config.c:70)". who: what goroutine 7 is to be called."""
+    text = "%s by %s" % (has, who or words.holder(rt, mark.goid))
     if mark.at > 0:
         text += "%s for %s" % ("," if rt.has_ended(mark.goid) else "", words.duration(max(0, rt.now - mark.at)))
     return "%s, %s%s" % (text, did, at(mark.pc)) if mark.pc else text
@@ -23,7 +22,7 @@ def done(rt, what, mark):
 
 def at(pc):
     """" at load (config.c:70)", where the call stands that returns to pc; "" for no pc."""
-    place = where(places.after_call(pc))
+    place = places.after_call(pc).text
     return " at " + place if place else ""
 
 

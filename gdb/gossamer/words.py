@@ -68,6 +68,14 @@ def goroutine(rt, g, thread=None):
     return "%s (%s)" % (named(g), ", ".join(about))
 
 
+def doing(rt, g, thread=None):
+    """"waits in chan receive for 3.2s", "is running on thread 2": of a goroutine that has been named."""
+    text = "waits in %s" % (rt.reason_word(g.reason) or "?") if g.status == rt.waiting else "is " + state(rt, g, thread)
+    if rt.waited(g):
+        text += "%s for %s" % ("," if g.status != rt.waiting else "", duration(rt.waited(g)))
+    return ", ".join([text] + (rt.flag_words(g) if g.status == rt.waiting else []))
+
+
 def named(g):
     name = name_of(g)
     return 'goroutine %d "%s"' % (g.goid, name) if name else "goroutine %d" % g.goid

@@ -40,11 +40,11 @@ START_TEST(every_park_of_one_and_no_other)
 		snprintf(name, sizeof name, "stop.%d", i);
 		if (steps % 2 != 0)
 			gdb_has(&run, name,
-				"^Catchpoint 1 \\(goroutine %ld \"walker\" parks: sleep on timer, (due|[0-9.]+[a-z]+ left)\\), walker at mill\\.c:[0-9]+$",
+				"^Catchpoint 1 \\(goroutine %ld \"walker\" parks: sleep on timer, (due|[0-9.]+[a-z]+ left)\\), walker \\(mill\\.c:[0-9]+\\)$",
 				walker);
 		else
 			gdb_has(&run, name,
-				"^Catchpoint 1 \\(goroutine %ld \"walker\" parks: chan receive on chan 0x[0-9a-f]+ \\(int, 0/0, made at mill\\.c:[0-9]+\\)\\), walker at mill\\.c:[0-9]+$",
+				"^Catchpoint 1 \\(goroutine %ld \"walker\" parks: chan receive on chan 0x[0-9a-f]+ \\(int, 0/0, made at mill\\.c:[0-9]+\\)\\), walker \\(mill\\.c:[0-9]+\\)$",
 				walker);
 	}
 	gdb_has(&run, "breakpoints", "breakpoint already hit %d times", STOPS);
@@ -107,11 +107,11 @@ START_TEST(each_event_says_what_happens)
 	gdb_do(&run, "info", "info breakpoints");
 	gdb_attach(&run, &d);
 	gdb_says(&run, "create", "^Catchpoint 1 \\(any goroutine, create\\)$");
-	gdb_has(&run, "on create", "^Catchpoint 1 \\(goroutine [0-9]+ is created\\), mayfly made by nursery at mill\\.c:[0-9]+$");
+	gdb_has(&run, "on create", "^Catchpoint 1 \\(goroutine [0-9]+ is created\\), mayfly made by nursery \\(mill\\.c:[0-9]+\\)$");
 	gdb_has(&run, "on exit", "^Catchpoint 2 \\(goroutine [0-9]+ exits\\), which ran mayfly$");
 	gdb_has(&run, "on ready",
 		"^Catchpoint 3 \\(goroutine [0-9]+ \"walker\" becomes ready: (sleep on timer|chan receive on chan 0x)");
-	gdb_has(&run, "on run", "^Catchpoint 4 \\(goroutine [0-9]+ \"walker\" runs\\), walker at mill\\.c:[0-9]+$");
+	gdb_has(&run, "on run", "^Catchpoint 4 \\(goroutine [0-9]+ \"walker\" runs\\), walker \\(mill\\.c:[0-9]+\\)$");
 	gdb_has(&run, "only ready", "^Catchpoint 3 ");
 	gdb_has(&run, "only ready 2", "^Catchpoint 3 ");
 	ck_assert_int_eq(gdb_number(&run, "steps 2"), gdb_number(&run, "steps") + 2);
@@ -151,12 +151,12 @@ START_TEST(every_blocking_section_of_one)
 	gdb_says(&run, "catch", "^Catchpoint 1 \\(goroutine %ld, syscall\\)$", diver);
 	for (int i = 0; i < STOPS; i++) {
 		snprintf(name, sizeof name, "stop.%d", i);
-		gdb_has(&run, name, "^Catchpoint 1 \\(goroutine %ld \"diver\" blocks its thread\\), diver at mill\\.c:[0-9]+$", diver);
+		gdb_has(&run, name, "^Catchpoint 1 \\(goroutine %ld \"diver\" blocks its thread\\), diver \\(mill\\.c:[0-9]+\\)$", diver);
 		snprintf(name, sizeof name, "dives.%d", i);
 		ck_assert_int_eq(gdb_number(&run, name), first + i);
 	}
 	ck_assert_int_eq(gdb_number(&run, "goid"), 1);
-	gdb_has(&run, "state", "^\\* %ld +\"diver\" +syscall on thread [0-9]+ .* under_water at mill\\.c:[0-9]+ ", diver);
+	gdb_has(&run, "state", "^\\* %ld +\"diver\" +syscall on thread [0-9]+ .* under_water \\(mill\\.c:[0-9]+\\) ", diver);
 	ck_assert_int_eq(gdb_lines(&run, "state"), 2);
 	gdb_has(&run, "enter", "^\\[Switching to goroutine %ld \"diver\" \\(syscall on thread [0-9]+", diver);
 	gdb_has(&run, "enter", "^#0 +under_water \\(");

@@ -224,7 +224,7 @@ START_TEST(the_list_sees_through_a_selection)
 	gdb_do(&run, "return", "goroutine 1");
 	gdb_attach(&run, &d);
 	gdb_has(&run, "list",
-		"^  %ld +running on thread [0-9]+ +mayfly at mill\\.c:[0-9]+ +nursery at mill\\.c:[0-9]+ by [0-9]+$",
+		"^  %ld +running on thread [0-9]+ +mayfly \\(mill\\.c:[0-9]+\\) +nursery \\(mill\\.c:[0-9]+\\) by [0-9]+$",
 		gdb_number(&run, "mayfly"));
 	gdb_has(&run, "list", "^\\* [0-9]+ +\"walker\" ");
 	ck_assert_str_eq(strchr(gdb_block(&run, "frame"), '#'), run.block_text);

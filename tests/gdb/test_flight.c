@@ -48,7 +48,7 @@ static const char *listed(const struct event *e)
 	else if (strcmp(e->kind, "woken") == 0)
 		snprintf(pattern, sizeof pattern, " [0-9]* +%d +was woken$", e->goid);
 	else if (strcmp(e->kind, "called") == 0)
-		snprintf(pattern, sizeof pattern, " [0-9]+ +%d +began a blocking call at caller at diary\\.c:[0-9]+$", e->goid);
+		snprintf(pattern, sizeof pattern, " [0-9]+ +%d +began a blocking call at caller \\(diary\\.c:[0-9]+\\)$", e->goid);
 	else if (strcmp(e->kind, "ended") == 0)
 		snprintf(pattern, sizeof pattern, " [0-9]+ +%d +ended$", e->goid);
 	else
@@ -73,7 +73,7 @@ static const char *told(const struct event *e)
 	else if (strcmp(e->kind, "woken") == 0)
 		snprintf(pattern, sizeof pattern, "made ready " AGO " by a timer, the netpoller or the like( on P [0-9]+)?$");
 	else if (strcmp(e->kind, "called") == 0)
-		snprintf(pattern, sizeof pattern, "began a blocking call " AGO " at caller at diary\\.c:[0-9]+" RAN);
+		snprintf(pattern, sizeof pattern, "began a blocking call " AGO " at caller \\(diary\\.c:[0-9]+\\)" RAN);
 	else
 		ck_abort_msg("diary has written '%s'", e->kind);
 	return pattern;

@@ -139,7 +139,7 @@ START_TEST(run_only_lets_one_run)
 	ck_assert_int_eq(counted("second", "births"), counted("first", "births")); /* they are made, and stand by */
 	ck_assert_int_eq(counted("second", "dives"), counted("first", "dives"));
 	ck_assert_int_ge(gdb_number(&run, "held"), 10);
-	gdb_has(&run, "list", "runnable, not started, held by run-only .* nursery at mill\\.c");
+	gdb_has(&run, "list", "runnable, not started, held by run-only .* nursery \\(mill\\.c");
 	gdb_has(&run, "list", "\"dreamer\" +waiting, sleep, held by run-only ");
 	gdb_lacks(&run, "list", "\"nursery\".*held by run-only");
 	gdb_says(&run, "off", "^\\[All goroutines run, but for those that are frozen\\]$");

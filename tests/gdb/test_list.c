@@ -99,7 +99,7 @@ START_TEST(list_is_the_truth)
 		struct truth *t = &truths[i];
 		char name[40], place[128] = "";
 		if (variants[variant].lines)
-			snprintf(place, sizeof place, "%s at garden\\.c:%s +", t->function, t->line);
+			snprintf(place, sizeof place, "%s \\(garden\\.c:%s\\) +", t->function, t->line);
 		gdb_has(&run, "list", "^  %d +\"%s\" +waiting, %s .*[0-9]m?s +%s", t->goid, t->name, quoted(t->reason), place);
 		snprintf(name, sizeof name, "enter.%d", t->goid);
 		gdb_has(&run, name, "^\\[Switching to goroutine %d \"%s\" \\(%s, [0-9.]+m?s\\)\\]$", t->goid, t->name,
@@ -125,7 +125,7 @@ START_TEST(list_is_the_truth)
 	gdb_has(&run, "list", "\"holder\" .* timer, 59m[0-9]+s left");
 	gdb_has(&run, "channels", "struct seed +0/0 +garden\\.c:[0-9]+ +[0-9]+, [0-9]+$");
 	if (variants[variant].functions)
-		gdb_has(&run, "list", "^  2 .* app at garden\\.c:[0-9]+ by 1$");
+		gdb_has(&run, "list", "^  2 .* app \\(garden\\.c:[0-9]+\\) by 1$");
 	if (way == 0)
 		debuggee_must_end_well(&d);
 	gdb_free(&run);
@@ -220,7 +220,7 @@ START_TEST(running_ones_are_where_their_threads_are)
 	gdb_do(&run, "parked", "goroutine 2");
 	gdb_do(&run, "moved", "info goroutines 1-2");
 	gdb_attach(&run, &d);
-	gdb_has(&run, "list", "^  1 +\"gardener\" +running on thread [0-9]+ +pause_ms at truth\\.h:[0-9]+");
+	gdb_has(&run, "list", "^  1 +\"gardener\" +running on thread [0-9]+ +pause_ms \\(truth\\.h:[0-9]+\\)");
 	gdb_has(&run, "none", "^\\[No goroutine: thread 1 runs none\\]$");
 	gdb_has(&run, "enter", "^\\[Switching to goroutine 1 \"gardener\" \\(running on thread [0-9]+\\)\\]$");
 	gdb_has(&run, "enter", "pause_ms \\(ms=600000\\)");

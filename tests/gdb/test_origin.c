@@ -138,7 +138,7 @@ static const char *made_pattern(const struct truth *t, const char *first)
 	while (rest != NULL) {
 		const char *function = strsep(&rest, ":"), *line = strsep(&rest, ",");
 		char place[128];
-		snprintf(place, sizeof place, "%s at family\\.c:%s", function, line);
+		snprintf(place, sizeof place, "%s \\(family\\.c:%s\\)", function, line);
 		used += (size_t)snprintf(pattern + used, sizeof pattern - used, used == 0 ? first : "\n            called from %s", place);
 	}
 	return pattern;
@@ -167,14 +167,14 @@ START_TEST(creation_is_the_truth)
 		snprintf(name, sizeof name, "info.%d", t->goid);
 		if (!lines) { /* calls are shown all the same */
 			gdb_has(&run, name, "^            called from ");
-			gdb_has(&run, name, "^  ancestor  goroutine %d, created .* by goroutine 1$", t->creator);
+			gdb_has(&run, name, "^  ancestor  goroutine %d, created at .* by goroutine 1$", t->creator);
 			continue;
 		}
 		snprintf(first, sizeof first, "  created   %%s by goroutine %d, which has ended", t->creator);
 		gdb_has(&run, name, "^%s\n  ancestor ", made_pattern(t, first));
-		snprintf(first, sizeof first, "  ancestor  goroutine %d, created %%s by goroutine 1", t->creator);
+		snprintf(first, sizeof first, "  ancestor  goroutine %d, created at %%s by goroutine 1", t->creator);
 		gdb_has(&run, name, "^%s\n  ancestor ", made_pattern(&truths[MEMBERS], first));
-		gdb_has(&run, name, "^  ancestor  goroutine 1, created main at family\\.c:[0-9]+\n  [a-z]");
+		gdb_has(&run, name, "^  ancestor  goroutine 1, created at main \\(family\\.c:[0-9]+\\)\n  [a-z]");
 	}
 	ck_assert_int_eq(made, 2);
 	if (lines)

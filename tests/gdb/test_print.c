@@ -63,7 +63,7 @@ START_TEST(channels_print_where_their_type_is_opaque)
 	gdb_has(&run, "value", "\\{3, 4, 5, 6\\}$|<incomplete type>$");
 	gdb_has(&run, "g", "0x[0-9a-f]+$");
 	gdb_has(&run, "enter", "holder \\(\\) at ");
-	gdb_has(&run, "list", "holder at garden\\.c:[0-9]+");
+	gdb_has(&run, "list", "holder \\(garden\\.c:[0-9]+\\)");
 	gdb_free(&run);
 	debuggee_end(&d);
 }

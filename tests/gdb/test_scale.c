@@ -33,7 +33,7 @@ START_TEST(a_hundred_thousand_list_at_once)
 	ck_assert_int_lt(gdb_lines(&run, "list"), 10);
 	gdb_has(&run, "list", "^100,001 goroutines in 2 groups:$");
 	gdb_has(&run, "list",
-		"^  100,000 +waiting, chan receive +[0-9.]+m?s to [0-9.]+m?s +drop at flood\\.c:[0-9]+ +app at flood\\.c:[0-9]+ ");
+		"^  100,000 +waiting, chan receive +[0-9.]+m?s to [0-9.]+m?s +drop \\(flood\\.c:[0-9]+\\) +app \\(flood\\.c:[0-9]+\\) ");
 	gdb_has(&run, "limit", "^1 to 3 of 100,001 goroutines; -limit 3 -page 2 shows the next");
 	ck_assert_int_eq(gdb_lines(&run, "named"), 2);
 	ck_assert_int_eq(gdb_number(&run, "enter"), 77770 * 3 + 1);

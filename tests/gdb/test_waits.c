@@ -106,7 +106,7 @@ START_TEST(list_is_the_truth)
 		const struct truth *t = &truths[i];
 		bool calls = strncmp(t->state, "syscall", 7) == 0;
 		if (lines)
-			snprintf(place, sizeof place, "%s at orchard\\.c:%d +", t->function, t->line);
+			snprintf(place, sizeof place, "%s \\(orchard\\.c:%d\\) +", t->function, t->line);
 		gdb_has(&run, "list", "^[ *] %d +\"%s\" +%s.*[0-9]m?s +%s", t->goid, t->name, state_pattern(t, " "), place);
 		snprintf(name, sizeof name, "info.%d", t->goid);
 		gdb_has(&run, name, "^  state     %s", state_pattern(t, ", for "));
@@ -167,7 +167,10 @@ START_TEST(who_holds_and_who_waits)
 	look(_i);
 
 #define RWMUTEX(name) "rwmutex 0x[0-9a-f]+ \\(" name "\\)"
-	const char *at = _i % PROGRAMS != 2 ? "at [a-z_]+ at orchard\\.c:[0-9]+$" : "at ";
+	bool lines = _i % PROGRAMS != 2;
+#define AT(function) lines ? "at " function " \\(orchard\\.c:[0-9]+\\)" : "at [^;]+"
+#define FOR "for [0-9.]+m?s"
+#define AGO "[0-9.]+m?s ago"
 	int keeper = id("shed keeper"), taker = id("barn taker");
 	gdb_has(&run, "list", "\"shed reader 1\" .* " RWMUTEX("held by goroutine %d"), keeper);
 	gdb_has(&run, "list", "\"shed taker\" .* " RWMUTEX("held by goroutine %d"), keeper);
@@ -177,14 +180,17 @@ START_TEST(who_holds_and_who_waits)
 	gdb_has(&run, "list", "\"onlooker\" .* once 0x[0-9a-f]+ \\(run by goroutine %d\\)", id("planter"));
 	gdb_has(&run, "list", "\"harvester\" .* waitgroup 0x[0-9a-f]+ \\(3 to come\\)");
 
-	gdb_has(&run, "shed reader", "^            held by goroutine %d \"shed keeper\" \\(chan receive, [0-9.]+m?s\\) %s", keeper, at);
+	gdb_has(&run, "shed reader", "^            held by goroutine %d \"shed keeper\" " FOR ", locked %s; it waits in chan receive " FOR " %s$", keeper, AT("shed_keeper"), AT("shed_keeper"));
 	gdb_has(&run, "shed reader", "^            also waiting on it: [0-9]+, [0-9]+$");
 	gdb_has(&run, "shed taker", "^            held by goroutine %d \"shed keeper\" ", keeper);
 	gdb_lacks(&run, "barn taker", "held next");
+	gdb_has(&run, "barn taker", "^            last locked for reading by goroutine [0-9]+ " AGO " %s$", AT("barn_reader"));
 	gdb_has(&run, "barn taker", "^            also waiting on it: %d$", id("barn late"));
-	gdb_has(&run, "barn late", "^            to be held next by goroutine %d \"barn taker\" \\(sync\\.RWMutex\\.Lock, [0-9.]+m?s\\) %s", taker, at);
+	gdb_has(&run, "barn late", "^            to be held next by goroutine %d \"barn taker\"; it waits in sync\\.RWMutex\\.Lock " FOR " %s$", taker, AT("barn_taker"));
 	gdb_has(&run, "taster", "^            also waiting on it: %d$", id("taster 1"));
-	gdb_has(&run, "onlooker", "^            run by goroutine %d \"planter\" \\(chan receive, [0-9.]+m?s\\) %s", id("planter"), at);
+	gdb_has(&run, "taster", "^            never signalled$");
+	gdb_has(&run, "onlooker", "^            run by goroutine %d \"planter\" " FOR ", called at [^;]+; it waits in chan receive " FOR " %s$", id("planter"), AT("plant"));
+	gdb_has(&run, "harvester", "^            last changed by goroutine 1 " AGO " %s$", AT("app"));
 	end();
 }
 END_TEST
@@ -237,7 +243,7 @@ START_TEST(timers_and_contexts_print_what_they_are)
 	look(_i * PROGRAMS);
 
 #define HANDLE "0x[0-9a-f]+"
-#define SET "; set at orchard\\.c:[0-9]+ by goroutine 1\\)$"
+#define SET "; set at make_clocks \\(orchard\\.c:[0-9]+\\) by goroutine 1\\)$"
 #define SEASON "context " HANDLE " \\(59m[0-9]+s left; made at orchard\\.c:[0-9]+; 1 below it\\) of the background$"
 #define DAY "context " HANDLE " \\(59m[0-9]+s left; done chan " HANDLE "; made at orchard\\.c:[0-9]+; 1 below it\\) of " SEASON
 	gdb_says(&run, "alarm_clock", " = timer " HANDLE " \\(59m[0-9]+s left; calls ring" SET);
@@ -286,7 +292,7 @@ START_TEST(filters_and_groups_know_them)
 	gdb_has(&run, "groups", "^ +1 +syscall on 1 thread +[0-9.]+m?s ");
 	gdb_has(&run, "groups", "^ +1 +syscall on 1 thread, locked to thread +[0-9.]+m?s ");
 	gdb_has(&run, "groups", "^ +1 +waiting, chan receive, locked to thread +");
-	gdb_has(&run, "groups", "^ +2 +waiting, chan receive +[0-9.]+m?s.* +barn_reader at ");
+	gdb_has(&run, "groups", "^ +2 +waiting, chan receive +[0-9.]+m?s.* +barn_reader \\(");
 	gdb_has(&run, "apply", "^#0 ");
 	gdb_has(&run, "help", "create\\|run\\|park\\|ready\\|exit\\|syscall");
 	end();

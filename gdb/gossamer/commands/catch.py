@@ -127,7 +127,7 @@ not match costs nothing to speak of; detaching disarms it.
 Catchpoint 2 (goroutine 7, park)
 (gdb) continue
 Catchpoint 2 (goroutine 7 "conn 3" parks: chan receive on chan 0x7ffff01c0
-(int, 0/4, made at srv.c:33)), serve at srv.c:41"""
+(int, 0/4, made at srv.c:33)), serve (srv.c:41)"""
 
     name = "catch goroutine"
     category = gdb.COMMAND_BREAKPOINTS

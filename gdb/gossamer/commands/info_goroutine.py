@@ -3,7 +3,7 @@
 
 import gdb
 
-from .. import places, words
+from .. import places, record, words
 from ..abi import Trouble
 from ..account import Accounts
 from . import Command, View, parse_goid, report_missing, say
@@ -21,11 +21,12 @@ stands on.
 Goroutine 7 "conn 3"
   state     waiting, chan receive, for 3.2s
   waits on  chan 0x7ffff01c0 (struct job, 0/4, made at srv.c:33)
+            last sent to by goroutine 17 4.1s ago
             waiting to receive: 7, 9, 12
-  where     serve at srv.c:41
+  where     serve (srv.c:41)
   times     ran 41ms in 3,104 runs, waited 5m02s: chan receive 4m02s, sleep 1m00s
-  created   accept_all at srv.c:77 by goroutine 1
-            called from serve_forever at srv.c:120
+  created   accept_all (srv.c:77) by goroutine 1
+            called from serve_forever (srv.c:120)
   labels    request=r-881, tenant=acme
   lately    parked 3.2s ago on chan receive of chan 0x7ffff01c0, having run for 41us on P 2
             made ready 3.2s ago by goroutine 17 "dispatch" on P 0
@@ -38,10 +39,11 @@ Goroutine 7 "conn 3"
 program itself tells it (gos_dump, SIGQUIT): whose turn it is, who holds a lock,
 since when, where he took it and what he does, who used a channel last.
 
-Who else waits on the same object is shown below it; for a lock, its owner and
-where that one stands; for a select, each of its channels. For a goroutine that
-is on a thread, or locked to one, that thread is shown, with the runtime's M, and
-the P without which a goroutine that blocks its thread gets on. The times are its
+Who used the object last and who else waits on it is shown below it; for a lock,
+its owner, since when he has it, where he took it and where he is; for a select,
+each of its channels. For a goroutine that is on a thread, or locked to one, that
+thread is shown by gdb's number and, as LWP, the system's, with the runtime's M,
+and the P without which a goroutine that blocks its thread gets on. The times are its
 life: it ran, was runnable, blocked its thread, and waited, for what. What it did
 lately is what the program's flight recorder still has, the newest first; 'info
 flight -g ID' has more of it."""
@@ -104,7 +106,7 @@ def _show(view, g):
 
 
 def _callers(rt, number):
-    """"called from accept_all at srv.c:77" for each call above a place of creation that is the user's."""
+    """"called from accept_all (srv.c:77)" for each call above a place of creation that is the user's."""
     try:
         stack = rt.stack_of(number)
     except Trouble as trouble:
@@ -124,7 +126,7 @@ def _ancestors(view, g):
         return
     for ancestor in ancestors:
         by = " by goroutine %d" % ancestor.creator if ancestor.creator else ""
-        yield "ancestor", "goroutine %d, created %s%s" % (ancestor.goid, places.after_call(ancestor.create_pc).text, by)
+        yield "ancestor", "goroutine %d, created at %s%s" % (ancestor.goid, places.after_call(ancestor.create_pc).text, by)
         for text in _callers(view.rt, ancestor.creation):
             yield "", text
 
@@ -189,31 +191,64 @@ def _waits(view, g):
         return
     yield "waits on", words.waits_on(rt, g)
     if kind == "CHAN":
+        for text in _record(view, kind, g):
+            yield "", text
         for label, text in _queues(rt, g.wait_obj):
             yield "", "%s: %s" % (label, text)
         return
-    for label, goid in _holders(rt, kind, g):
-        holder = next((other for other in view.goroutines if other.goid == goid), None)
-        if holder is not None:
-            yield "", "%s %s at %s" % (label, words.goroutine(rt, holder, view.on_thread.get(holder.address)), view.where(holder).text)
+    for text in _record(view, kind, g):
+        yield "", text
     others = [other.goid for other in view.goroutines if other.wait_obj == g.wait_obj and other.goid != g.goid and rt.object_kind(other) == kind]
     if others:
         yield "", "also waiting on it: %s" % words.ids(others)
 
 
-def _holders(rt, kind, g):
-    """("held by", goid) of each goroutine that is known to keep g waiting."""
+def _record(view, kind, g):
+    """Who keeps g waiting, since when, where he took what g waits for and where he is; or who used it last."""
+    rt = view.rt
     try:
-        if kind == "MUTEX":
-            return [("held by", rt.mutex(g.wait_obj).owner)]
-        if kind == "ONCE":
-            return [("run by", rt.once(g.wait_obj).owner)]
-        if kind == "RWMUTEX":
+        if kind == "CHAN":
+            yield from record.channel(rt, rt.channel(g.wait_obj))
+        elif kind == "MUTEX":
+            yield from _holder(view, rt.mutex(g.wait_obj).lock)
+        elif kind == "ONCE":
+            yield from _holder(view, rt.once(g.wait_obj).call, "run", "called")
+        elif kind == "RWMUTEX":
             rw = rt.rwmutex(g.wait_obj)
-            return [("held by", rw.owner)] + [("to be held next by", rw.next)] * (rw.next != g.goid)
+            yield from _holder(view, rw.lock)
+            if not rw.owner:
+                yield from record.rwmutex(rt, rw)[1:]
+            if rw.next not in (0, g.goid):
+                yield from _next(view, rw.next)
+        elif kind == "GROUP":
+            yield from record.waitgroup(rt, rt.waitgroup(g.wait_obj))[1:]
+        elif kind == "COND":
+            yield from record.cond(rt, rt.cond(g.wait_obj))
+        elif kind == "SEMA":
+            yield from record.sema(rt, rt.sema(g.wait_obj))
     except Trouble:
         pass  # it was said where the object was shown
-    return []
+
+
+def _holder(view, mark, *how):
+    """"held by goroutine 5 "load" for 5.1s, locked at load (config.c:70); it waits in IO wait for 5.0s at read_all (config.c:75)"."""
+    if mark.goid:
+        holder = _known(view, mark.goid)
+        yield record.holds(view.rt, mark, *how or ("held", "locked"), words.named(holder) if holder else None) + _stands(view, holder)
+
+
+def _next(view, goid):
+    holder = _known(view, goid)
+    yield "to be held next by " + (words.named(holder) if holder else words.holder(view.rt, goid)) + _stands(view, holder)
+
+
+def _known(view, goid):
+    return next((other for other in view.goroutines if other.goid == goid), None)
+
+
+def _stands(view, g):
+    """"; it waits in IO wait for 5.0s at read_all (config.c:75)"; nothing of one that has ended."""
+    return "; it %s at %s" % (words.doing(view.rt, g, view.on_thread.get(g.address)), view.where(g).text) if g else ""
 
 
 def _select(rt, g):

@@ -39,9 +39,9 @@ FILTER is any of these; a goroutine must pass them all:
 -no-group lists one by one, -group groups even a few.
 -sort time begins with those that have waited longest; else by id.
 
-  Id  Name      State                  For   Where                  Waits on                                   Created
-* 1   "main"    running on thread 1          main_loop at srv.c:88                                             gos_run
-  7   "conn 3"  waiting, chan receive  3.2s  serve at srv.c:41      chan 0x7ffff01c0 (int, 0/4, made at ...)   accept_all at srv.c:77 by 1
+  Id  Name      State                  For   Where                 Waits on                                   Created
+* 1   "main"    running on thread 1          main_loop (srv.c:88)                                             gos_run
+  7   "conn 3"  waiting, chan receive  3.2s  serve (srv.c:41)      chan 0x7ffff01c0 (int, 0/4, made at ...)   accept_all (srv.c:77) by 1
 
 '*' is the goroutine that gdb stands on. For: how long it has waited, or blocked
 its thread (state syscall). Where: its user's code. Waits on: the object, with its elements and capacity, its owner, or
@@ -149,7 +149,7 @@ def _show_each(view, wanted, options, here, memo):
 
 
 def created(g):
-    """"accept_all at srv.c:77 by 1"; the first goroutine was made by nobody's call."""
+    """"accept_all (srv.c:77) by 1"; the first goroutine was made by nobody's call."""
     where = places.after_call(g.create_pc).text
     return "%s by %d" % (where, g.creator) if g.creator else where
 

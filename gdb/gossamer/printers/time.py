@@ -12,7 +12,7 @@ _CHILDREN_COUNTED = 1000
 
 
 class TimerPrinter(Printer):
-    """timer 0x7ffff6401000 (3.2s left; calls expire; set at srv.c:41 by goroutine 7)"""
+    """timer 0x7ffff6401000 (3.2s left; calls expire; set at serve (srv.c:41) by goroutine 7)"""
 
     noun = "timer"
 
@@ -28,13 +28,13 @@ class TimerPrinter(Printer):
             yield "sends on chan 0x%x" % t.chan
         elif t.fn:
             yield "calls " + places.of_function(t.fn).text
-        yield "set at %s by goroutine %d" % (_place(t.create_pc), t.creator)
+        yield "set at %s by goroutine %d" % (places.after_call(t.create_pc).text, t.creator)
 
     over = "stopped, or has fired"
 
 
 class TickerPrinter(TimerPrinter):
-    """ticker 0x7ffff6401000 (every 1.0s; 450ms left; sends on chan 0x7ffff7e01000; set at srv.c:41 by goroutine 7)"""
+    """ticker 0x7ffff6401000 (every 1.0s; 450ms left; sends on chan 0x7ffff7e01000; set at serve (srv.c:41) by goroutine 7)"""
 
     noun = "ticker"
     over = "stopped"
@@ -94,12 +94,6 @@ class ContextPrinter(Printer):
         except Trouble as trouble:
             return "below it: %s" % trouble
         return "%s%s below it" % (words.number(count), " or more" if count == _CHILDREN_COUNTED else "")
-
-
-def _place(pc):
-    """"srv.c:41" where lines are known."""
-    place = places.after_call(pc)
-    return "%s:%d" % (place.file.rsplit("/", 1)[-1], place.line) if place.line else place.text
 
 
 PRINTERS = {"gos_timer": TimerPrinter, "gos_ticker": TickerPrinter, "gos_context": ContextPrinter}
