@@ -518,7 +518,7 @@ static void put_doing(const struct rt_accounts *a, const struct gos_g *g, const 
 		put_waits_for(a, g, gp, brief);
 		return;
 	case GOS_SYSCALL:
-		put_thread(a, g, " has blocked thread ");
+		put_thread(a, g, " has blocked thread LWP ");
 		put_for(a, g->wait_since);
 		rt_put(p, " in ");
 		rt_put(p, rt_state_word(g->status));
@@ -538,7 +538,7 @@ static void put_doing(const struct rt_accounts *a, const struct gos_g *g, const 
 	default:
 		rt_put(p, " is ");
 		rt_put(p, rt_state_word(g->status));
-		put_thread(a, g, " on thread ");
+		put_thread(a, g, " on thread LWP ");
 		if (at != NULL) {
 			rt_put(p, " at ");
 			rt_put_where(p, at->pc, at->exact);

@@ -102,11 +102,11 @@ class Accounts:
         if g.status == rt.waiting:
             return " has waited %s in %s%s%s" % (self._since(rt.since(g)), rt.reason_word(g.reason) or "?", self._at(g.wait_pc), self._waits_for(g, brief))
         if g.status == rt.calling:
-            return "%s for %s in %s%s" % (self._thread(g, " has blocked thread "), self._since(rt.since(g)), word, self._at(g.wait_pc))
+            return "%s for %s in %s%s" % (self._thread(g, " has blocked thread LWP "), self._since(rt.since(g)), word, self._at(g.wait_pc))
         if g.status == rt.runnable:
             text = " has been %s for %s" % (word, self._since(rt.since(g)))
             return text + (" and not begun at " + places.at(g.entry).text if rt.never_run(g) else self._at(g.wait_pc))
-        text = " is " + word + self._thread(g, " on thread ")
+        text = " is " + word + self._thread(g, " on thread LWP ")
         if not brief and g.address in self.view.on_thread:
             place = self.view.where(g).text
             text += " at " + place if place else ""

@@ -432,10 +432,10 @@ static void tell_all(void)
 	     (unsigned long long)gone, all[WANTS_ENDED].second);
 	tell(LOCKS_TWICE, "sync.Mutex.Lock", " for mutex %p that it has held itself for <D>, locked at locks_twice (village.c:%d); it is next in line", (void *)&self,
 	     all[LOCKS_TWICE].second);
-	fprintf(truth, "%llu|goroutine %llu has blocked thread %d for <D> in syscall at blocker (village.c:%d); created by goroutine 1 at app (village.c:%d)<T>\n", ID(BLOCKER), ID(BLOCKER),
+	fprintf(truth, "%llu|goroutine %llu has blocked thread LWP %d for <D> in syscall at blocker (village.c:%d); created by goroutine 1 at app (village.c:%d)<T>\n", ID(BLOCKER), ID(BLOCKER),
 	        all[BLOCKER].thread, all[BLOCKER].line, all[BLOCKER].made);
 	tell(WANTS_BLOCKED, "sync.Mutex.Lock",
-	     " for mutex %p that goroutine %llu has held for <D>, locked at blocker (village.c:%d), and that one has blocked thread %d for <D> in syscall at blocker (village.c:%d); it is next in line",
+	     " for mutex %p that goroutine %llu has held for <D>, locked at blocker (village.c:%d), and that one has blocked thread LWP %d for <D> in syscall at blocker (village.c:%d); it is next in line",
 	     (void *)&mill, ID(BLOCKER), all[BLOCKER].second, all[BLOCKER].thread, all[BLOCKER].line);
 
 	tell(WRITER, "chan receive", " for chan %p (char, unbuffered, made at village.c:%d); next in line is goroutine %llu, of 3 that wait", (void *)quiet, made_at, ID(KEEPER));
@@ -582,7 +582,7 @@ static int app(int argc, char **argv)
 	truth = truth_open();
 	tell_all();
 	int tid = (int)syscall(SYS_gettid), read_at = __LINE__ + 9, dumped_at = __LINE__ + 4;
-	fprintf(truth, "1|goroutine 1 is running on thread %d at app (village.c:%d)<T>\n0|goroutine 1 is running on thread %d at app (village.c:%d)<T>\n", tid, read_at, tid, dumped_at);
+	fprintf(truth, "1|goroutine 1 is running on thread LWP %d at app (village.c:%d)<T>\n0|goroutine 1 is running on thread LWP %d at app (village.c:%d)<T>\n", tid, read_at, tid, dumped_at);
 	snprintf(path, sizeof path, "%s.accounts", getenv("GOS_TRUTH") != NULL ? getenv("GOS_TRUTH") : "/dev/null");
 	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
 	if (gos_dump(fd, GOS_DUMP_ACCOUNTS) != 0)

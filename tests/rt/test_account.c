@@ -92,8 +92,8 @@ GOS_TEST_WITHIN(of_goroutines_that_change, 120)
 	regex_t sentence;
 	uint64_t seed = gos_test_seed();
 	expect_eq(regcomp(&sentence,
-	                  "^goroutine [0-9]+( \"[^\"]*\")? (has waited [0-9.]+[a-z]+ in [a-zA-Z. ]+|has been runnable for [0-9.]+[a-z]+|is running on thread [0-9]+|"
-	                  "is running|has blocked thread [0-9]+ for [0-9.]+[a-z]+ in syscall| for [0-9.]+[a-z]+ in syscall).*$",
+	                  "^goroutine [0-9]+( \"[^\"]*\")? (has waited [0-9.]+[a-z]+ in [a-zA-Z. ]+|has been runnable for [0-9.]+[a-z]+|is running on thread LWP [0-9]+|"
+	                  "is running|has blocked thread LWP [0-9]+ for [0-9.]+[a-z]+ in syscall| for [0-9.]+[a-z]+ in syscall).*$",
 	                  REG_EXTENDED | REG_NOSUB),
 	          0);
 	pipe_line = gos_chan_make(int, 1);
