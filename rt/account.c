@@ -628,15 +628,22 @@ bool rt_account_put(struct rt_accounts *accounts, struct gos_g *gp, const struct
 	if (sizeof p->text - p->used < RT_ACCOUNT_MAX)
 		rt_printer_flush(p, p->report->next);
 	size_t used = p->used;
+	bool alive = false;
+	p->limit = sizeof p->text - used < RT_ACCOUNT_MAX ? sizeof p->text : used + RT_ACCOUNT_MAX; /* told again, it must not have left already */
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		p->used = used; /* what was told of it has changed under our eyes */
-		if (!rt_account_look(gp, &copy))
-			return false;
+		alive = rt_account_look(gp, &copy);
+		if (!alive)
+			break;
 		put_sentence(accounts, &copy, gp, at);
 		if (copy.status == GOS_RUNNING || copy.status == GOS_SYSCALL || still(gp, &copy))
 			break;
 	}
-	return true;
+	static const char dots[] = "...";
+	if (alive && p->used == p->limit && p->used - used >= sizeof dots)
+		memcpy(p->text + p->used - (sizeof dots - 1), dots, sizeof dots - 1);
+	p->limit = 0;
+	return alive;
 }
 
 /* ---- for chains ---- */

@@ -16,7 +16,7 @@ struct gos_g;
 struct rt_frame;
 struct rt_printer;
 
-#define RT_ACCOUNT_MAX 16384 /* bytes of a sentence */
+#define RT_ACCOUNT_MAX 16384 /* bytes of a sentence: a longer one ends there, with dots */
 
 struct rt_accounts {
 	struct rt_printer *out;

@@ -735,6 +735,7 @@ bool rt_report_print(struct rt_report *report, bool full)
 	p->out.lost = false;
 	p->out.error = 0;
 	p->out.used = 0;
+	p->out.limit = 0;
 	p->silent_count = 0;
 
 	/* What is known goes out before symbols are looked for, which is where a broken process breaks again. */

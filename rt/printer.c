@@ -69,6 +69,8 @@ void rt_printer_flush(struct rt_printer *p, uint64_t next)
 
 void rt_put_part(struct rt_printer *p, const char *text, size_t n)
 {
+	if (p->limit != 0 && n > p->limit - p->used)
+		n = p->limit - p->used;
 	while (n > sizeof p->text - p->used) {
 		size_t part = sizeof p->text - p->used;
 		memcpy(p->text + p->used, text, part);

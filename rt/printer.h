@@ -28,6 +28,7 @@ struct rt_printer {
 	int error;                     /* errno of a write that failed; then lost too */
 	bool full;                     /* with libdw and malloc */
 	size_t used;
+	size_t limit; /* 0; or where what is put now ends, at the latest: it is cut there, and nothing is written before it is whole. rt_account_put */
 	char text[64 << 10];
 };
 

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "gos_test.h"
 
 static char text[8 << 20];
@@ -128,11 +129,64 @@ GOS_TEST_WITHIN(of_goroutines_that_change, 120)
 	regfree(&sentence);
 }
 
+/* ---- of any length ---- */
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define TWICE(a) JOIN(a, a)
+#define LONG(a) TWICE(TWICE(TWICE(TWICE(TWICE(TWICE(TWICE(TWICE(TWICE(a)))))))))
+#define WAITS_LONG LONG(waits_in_a_long) /* 7,680 characters */
+#define MAKES_LONG LONG(makes_by_a_name_of_length)
+
+static void __attribute__((noinline)) WAITS_LONG(void)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		gos_sleep(GOS_MS); /* so that it changes while it is told of */
+	gos_chan_recv(never, NULL);
+	__asm__ volatile("" ::: "memory");
+}
+
+static void __attribute__((noinline)) MAKES_LONG(void)
+{
+	go(WAITS_LONG);
+	__asm__ volatile("" ::: "memory");
+}
+
+/* One that would be too long ends with dots; and whoever it is about, it is told once. */
+GOS_TEST(of_any_length)
+{
+	enum { LOOKS = 30 };
+	never = gos_chan_make(int, 0);
+	for (int i = 0; i < 8; i++)
+		MAKES_LONG();
+	for (int look = 0; look <= LOOKS; look++) {
+		if (look == LOOKS) { /* at last they stand still */
+			__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+			gos_test_until_n_waiting(8, "chan receive");
+		}
+		dump();
+		int lines = 0, cut = 0;
+		for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1, lines++) {
+			expect(strncmp(at, "goroutine ", 10) == 0);
+			expect(end - at <= RT_ACCOUNT_MAX);
+			if (end - at == RT_ACCOUNT_MAX) {
+				expect(strncmp(end - 3, "...", 3) == 0);
+				cut++;
+			}
+		}
+		expect_eq(lines, 9);
+		if (look == LOOKS)
+			expect_eq(cut, 8);
+		gos_sleep(GOS_MS);
+	}
+}
+
 /* ---- SIGQUIT ---- */
 
 static void hold(void)
 {
 	gos_set_name("holder");
+	gos_set_label("request", "r-881"); /* as what else is new in a header, no obstacle for who reads it */
 	gos_mutex_lock(&lock);
 	gos_chan_recv(never, NULL);
 }
