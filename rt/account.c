@@ -37,7 +37,7 @@ void rt_accounts_begin(struct rt_accounts *accounts, struct rt_printer *out, boo
 {
 	*accounts = (struct rt_accounts){.out = out};
 	if (many)
-		rt_goids_begin(&accounts->goids);
+		rt_goids_begin(&accounts->goids, out->report);
 }
 
 void rt_accounts_end(struct rt_accounts *accounts)

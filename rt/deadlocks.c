@@ -24,6 +24,7 @@
 #define WAITERS_MAX 8    /* for one lock whose owner has ended */
 #define ORPHANS_MAX 1024 /* such locks at one time, that are kept apart */
 #define CHAINS_MAX 20    /* in the report of a dead program */
+#define BEAT 16384       /* goroutines */
 #define TOLD_MAX 4096    /* deadlocks that GOSDEBUG=deadlock tells; a power of two */
 
 /* ---- chains ---- */
@@ -98,9 +99,10 @@ static void put_chain(struct rt_printer *p, struct rt_waits *waits, const struct
 RT_READS_WHILE_WRITTEN void rt_deadlocks_put_chains(struct rt_printer *p)
 {
 	struct rt_waits waits;
+	struct rt_locks locks = {0}; /* none of them changes any more */
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount), at = 0, length, chains = 0, more = 0;
 
-	if (rt_waits_begin(&waits, INT64_MAX, &p->report->beat) == 0) {
+	if (rt_waits_begin(&waits, INT64_MAX, p->report) == 0) {
 		for (struct rt_holder *first; (first = rt_waits_cycle(&waits, &at, &length)) != NULL;) {
 			struct rt_wait wait;
 			if (rt_wait_look(first->gp, &wait) && chains++ < CHAINS_MAX) {
@@ -113,7 +115,9 @@ RT_READS_WHILE_WRITTEN void rt_deadlocks_put_chains(struct rt_printer *p)
 		for (int leads = 1; leads >= 0; leads--) {
 			for (uint64_t i = 0; i < count; i++) {
 				struct rt_wait wait;
-				if (!rt_wait_look(rt_goroutine_number(i), &wait) || (leads && rt_waits_find(&waits, wait.goid) != NULL))
+				if (i % BEAT == 0)
+					rt_add_fetch(&p->report->beat, 1);
+				if (!rt_wait_look_among(&locks, rt_goroutine_number(i), &wait) || (leads && rt_waits_find(&waits, wait.goid) != NULL))
 					continue;
 				struct rt_holder *holder = rt_waits_find(&waits, wait.holder);
 				if (holder == NULL || holder->shown)
@@ -144,10 +148,15 @@ RT_READS_WHILE_WRITTEN void rt_deadlocks_put_chains(struct rt_printer *p)
 static uint64_t told[TOLD_MAX]; /* keys; by the dumper's thread only. A deadlock stays, and goids are not used again */
 static uint32_t told_count;
 
+static uint64_t key_of(uint64_t goid, uint64_t what)
+{
+	return ((goid * UINT64_C(0x9e3779b97f4a7c15)) ^ (what * UINT64_C(0xc2b2ae3d27d4eb4f))) | 1;
+}
+
 /* True the first time. When there is no more room nothing is new. */
 static bool is_new(struct rt_printer *p, uint64_t goid, uint64_t seq)
 {
-	uint64_t key = ((goid * UINT64_C(0x9e3779b97f4a7c15)) ^ (seq * UINT64_C(0xc2b2ae3d27d4eb4f))) | 1;
+	uint64_t key = key_of(goid, seq);
 	uint64_t i = key >> 20 & (TOLD_MAX - 1);
 	while (told[i] != 0 && told[i] != key)
 		i = (i + 1) & (TOLD_MAX - 1);
@@ -161,14 +170,31 @@ static bool is_new(struct rt_printer *p, uint64_t goid, uint64_t seq)
 
 /* ---- what was found ---- */
 
+/* Before each thing that is told, which may take its time: nobody wants it any more when the process dies. */
+static bool goes_on(struct rt_printer *p)
+{
+	rt_add_fetch(&p->report->beat, 1);
+	return !p->lost && (p->report->stop == NULL || !rt_load_relaxed(p->report->stop));
+}
+
 static void begin_symbols(struct rt_printer *p)
 {
 	if (p->symbols == NULL)
 		p->symbols = rt_symbolize_begin(p->full);
 }
 
+/* For the sentences of one look: where goroutines are is noted when there is something to tell. */
+static struct rt_accounts *accounts_of(struct rt_printer *p, struct rt_accounts *accounts)
+{
+	if (accounts->out == NULL) {
+		begin_symbols(p);
+		rt_accounts_begin(accounts, p, true);
+	}
+	return accounts;
+}
+
 /* A line with all of the circle, and one for each of its members. */
-static void put_cycle(struct rt_printer *p, struct rt_waits *waits, struct rt_holder *first, uint64_t length)
+static void put_cycle(struct rt_printer *p, struct rt_accounts *accounts, struct rt_waits *waits, struct rt_holder *first, uint64_t length)
 {
 	struct rt_wait wait;
 	if (!rt_wait_look(first->gp, &wait)) /* it stays; but others may unlock what is not theirs */
@@ -176,13 +202,10 @@ static void put_cycle(struct rt_printer *p, struct rt_waits *waits, struct rt_ho
 	rt_put(p, "gossamer: deadlock: ");
 	put_chain(p, waits, &wait);
 	rt_put(p, "\n");
-	begin_symbols(p);
-	struct rt_accounts accounts;
-	rt_accounts_begin(&accounts, p, 0);
 	struct rt_holder *member = first;
 	for (uint64_t i = 0; i < length && i < ACCOUNTS_MAX && member != NULL; i++) {
 		rt_put(p, "\t");
-		rt_account_put(&accounts, member->gp, NULL);
+		rt_account_put(accounts_of(p, accounts), member->gp, NULL);
 		rt_put(p, "\n");
 		member = rt_waits_find(waits, member->holder);
 	}
@@ -191,7 +214,6 @@ static void put_cycle(struct rt_printer *p, struct rt_waits *waits, struct rt_ho
 		rt_put_number(p, length - ACCOUNTS_MAX, 10);
 		rt_put(p, " more in this circle\n");
 	}
-	rt_accounts_end(&accounts);
 }
 
 /* A lock whose owner has ended, and who waits for it. */
@@ -201,7 +223,7 @@ struct orphan {
 	uint64_t goids[WAITERS_MAX];
 };
 
-static void put_orphan(struct rt_printer *p, const struct orphan *orphan)
+static void put_orphan(struct rt_printer *p, struct rt_accounts *accounts, const struct orphan *orphan)
 {
 	rt_put(p, "gossamer: deadlock: ");
 	put_lock(p, &orphan->first);
@@ -218,45 +240,60 @@ static void put_orphan(struct rt_printer *p, const struct orphan *orphan)
 		rt_put_number(p, orphan->waiters - WAITERS_MAX, 10);
 		rt_put(p, " more");
 	}
+	rt_put(p, "\n\t");
+	rt_account_put(accounts_of(p, accounts), orphan->first.gp, NULL);
 	rt_put(p, "\n");
-	begin_symbols(p);
-	struct rt_accounts accounts;
-	rt_accounts_begin(&accounts, p, 0);
-	rt_put(p, "\t");
-	rt_account_put(&accounts, orphan->first.gp, NULL);
-	rt_put(p, "\n");
-	rt_accounts_end(&accounts);
 }
 
-static struct orphan orphans[2][ORPHANS_MAX]; /* of the dumper; of who prints for himself. Touched where there are such locks */
+#define ORPHAN_SLOTS (2 * ORPHANS_MAX) /* a power of two */
 
-static int64_t look_for_orphans(struct rt_printer *p, const struct rt_waits *waits, int64_t before, bool tell, bool once)
+/* Of the dumper; of who prints for himself. Touched where there are such locks. */
+static struct orphans {
+	struct orphan found[ORPHANS_MAX]; /* in the order in which they were found */
+	uint16_t slot[ORPHAN_SLOTS];      /* number + 1, by lock and owner */
+	struct rt_locks locks;
+} orphans[2];
+
+/* The one that `wait` waits for, or a new one; NULL: there is no room. */
+static struct orphan *orphan_of(struct orphans *o, uint64_t *count, const struct rt_wait *wait)
 {
-	struct orphan *found = orphans[p->full ? 0 : 1];
+	uint64_t i = key_of(wait->holder, wait->object) >> 20 & (ORPHAN_SLOTS - 1);
+	for (; o->slot[i] != 0; i = (i + 1) & (ORPHAN_SLOTS - 1)) {
+		struct orphan *orphan = &o->found[o->slot[i] - 1];
+		if (orphan->first.object == wait->object && orphan->first.holder == wait->holder)
+			return orphan;
+	}
+	if (*count == ORPHANS_MAX)
+		return NULL;
+	o->found[*count] = (struct orphan){.first = *wait};
+	o->slot[i] = (uint16_t)++*count;
+	return &o->found[*count - 1];
+}
+
+static int64_t look_for_orphans(struct rt_printer *p, struct rt_accounts *accounts, const struct rt_waits *waits, int64_t before, bool tell, bool once)
+{
+	struct orphans *o = &orphans[p->full ? 0 : 1];
 	uint64_t at = 0, count = 0;
 	int64_t total = 0;
 	struct rt_wait wait;
 
-	while (rt_waits_orphan(waits, before, &at, &wait)) {
-		uint64_t i = 0;
-		while (i < count && (found[i].first.object != wait.object || found[i].first.holder != wait.holder))
-			i++;
-		if (i == ORPHANS_MAX)
+	memset(o->slot, 0, sizeof o->slot);
+	memset(&o->locks, 0, sizeof o->locks);
+	while (rt_waits_orphan(waits, before, &o->locks, &at, &wait)) {
+		struct orphan *orphan = orphan_of(o, &count, &wait);
+		if (orphan == NULL)
 			continue;
-		if (i == count) {
-			found[i] = (struct orphan){.first = wait};
-			count++;
-		}
-		if (found[i].waiters < WAITERS_MAX)
-			found[i].goids[found[i].waiters] = wait.goid;
-		found[i].waiters++;
+		if (orphan->waiters < WAITERS_MAX)
+			orphan->goids[orphan->waiters] = wait.goid;
+		orphan->waiters++;
 	}
-	for (uint64_t i = 0; i < count; i++) {
-		if (once && !is_new(p, found[i].first.holder, found[i].first.object))
+	for (uint64_t i = 0; i < count && goes_on(p); i++) {
+		const struct orphan *orphan = &o->found[i];
+		if (!rt_wait_lasts(&orphan->first) || (once && !is_new(p, orphan->first.holder, orphan->first.object)))
 			continue;
 		total++;
 		if (tell)
-			put_orphan(p, &found[i]);
+			put_orphan(p, accounts, orphan);
 	}
 	return total;
 }
@@ -264,21 +301,23 @@ static int64_t look_for_orphans(struct rt_printer *p, const struct rt_waits *wai
 int64_t rt_deadlocks_look(struct rt_printer *p, int64_t min_ns, bool tell, bool once)
 {
 	struct rt_waits waits;
+	struct rt_accounts accounts = {0};
 	int64_t before = min_ns > 0 ? rt_load_relaxed(&gos_runtime.now) - min_ns : INT64_MAX, total = 0;
-	int error = rt_waits_begin(&waits, before, &p->report->beat);
+	int error = rt_waits_begin(&waits, before, p->report);
 
 	if (error == 0) {
 		uint64_t at = 0, length;
-		for (struct rt_holder *first; (first = rt_waits_cycle(&waits, &at, &length)) != NULL;) {
+		for (struct rt_holder *first; goes_on(p) && (first = rt_waits_cycle(&waits, &at, &length)) != NULL;) {
 			if (once && !is_new(p, first->goid, first->seq))
 				continue;
 			total++;
 			if (tell)
-				put_cycle(p, &waits, first, length);
+				put_cycle(p, &accounts, &waits, first, length);
 		}
 		if (waits.ended != 0)
-			total += look_for_orphans(p, &waits, before, tell, once);
+			total += look_for_orphans(p, &accounts, &waits, before, tell, once);
 	}
+	rt_accounts_end(&accounts);
 	rt_waits_end(&waits);
 	return error != 0 ? error : total;
 }

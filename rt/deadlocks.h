@@ -12,7 +12,7 @@ struct rt_printer;
 
 /*
  * Finds cycles of owned locks, and locks whose owner has ended, among goroutines that have waited for min_ns; tells each where `tell`, and only once in the
- * life of the process where `once`. How many it found (of which it would tell), or -ENOMEM. On the dumper's thread, or whoever prints for himself.
+ * life of the process where `once`. How many it found (of which it would tell), or -ENOMEM; -ECANCELED where the report was dropped meanwhile. On the dumper's thread, or whoever prints for himself.
  */
 int64_t rt_deadlocks_look(struct rt_printer *p, int64_t min_ns, bool tell, bool once);
 

@@ -39,6 +39,7 @@
 #define COPY_MAX (64u << 20) /* of one stack; deeper frames than that are not shown */
 #define WAITS_MAX 100        /* lines of a deadlock report */
 #define STUCK_MAX 20         /* sentences after the stacks of a report that somebody reads on a terminal */
+#define BEAT 16384           /* goroutines that are only glanced at */
 #define ATTEMPTS 200         /* to find one goroutine standing still, or running, but not between the two */
 
 struct printer {
@@ -51,9 +52,19 @@ struct printer {
 	char page[RT_MEMORY_PAGE];
 	uint32_t silent[16]; /* threads that did not answer: not asked again */
 	uint32_t silent_count;
+	struct rt_goids goids; /* while put_waits tells of many */
 };
 
 static struct printer printers[2]; /* of the dumper; of who prints for itself */
+
+/* It gets on; and nobody wants it any more when the process dies, but for its last. */
+static void beat(struct printer *p)
+{
+	struct rt_report *report = p->out.report;
+	rt_add_fetch(&report->beat, 1);
+	if (report->stop != NULL && rt_load_relaxed(report->stop))
+		p->out.lost = true;
+}
 
 /* ---- objects -------------------------------------------------------------------------------------------------------- */
 
@@ -68,11 +79,10 @@ static const char *doing(const struct gos_g *gp)
 	return reason[0] != 0 && reason[0] != '?' ? reason : rt_state_word(gp->status);
 }
 
-/* With its name if there is one. A search: deadlock reports only. */
+/* With its name if there is one. Reports of a program in which all are asleep only: in others it may be gone. */
 static void put_goid(struct printer *p, uint64_t goid)
 {
-	static const struct rt_goids one_by_one;
-	rt_put_goroutine(&p->out, goid, rt_goids_find(&one_by_one, goid));
+	rt_put_goroutine(&p->out, goid, rt_goids_find(&p->goids, goid));
 }
 
 static const char *const chan_owners[] = {
@@ -480,8 +490,11 @@ struct gos_g *rt_dump_goroutine_at(uint64_t sp)
 RT_READS_WHILE_WRITTEN static void put_waits(struct printer *p)
 {
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount), waiting = 0;
+	rt_goids_begin(&p->goids, p->out.report);
 	for (uint64_t i = 0; i < count; i++) {
 		struct gos_g *gp = rt_goroutine_number(i);
+		if (i % BEAT == 0)
+			beat(p);
 		if (rt_load_acquire(&gp->status) != GOS_WAITING || ++waiting > WAITS_MAX)
 			continue;
 		rt_g_copy(&p->g, gp);
@@ -498,17 +511,10 @@ RT_READS_WHILE_WRITTEN static void put_waits(struct printer *p)
 	}
 	if (waiting > 0)
 		rt_put(&p->out, "\n");
+	rt_goids_end(&p->goids);
 }
 
 /* ---- a report ------------------------------------------------------------------------------------------------------- */
-
-static void beat(struct printer *p)
-{
-	struct rt_report *report = p->out.report;
-	rt_add_fetch(&report->beat, 1);
-	if (report->stop != NULL && rt_load_relaxed(report->stop))
-		p->out.lost = true;
-}
 
 static void print_others(struct printer *p)
 {
@@ -667,11 +673,12 @@ RT_READS_WHILE_WRITTEN static void print_stuck(struct printer *p)
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount), waiting = 0;
 	for (uint64_t i = 0; i < count; i++) {
 		struct gos_g *gp = rt_goroutine_number(i);
-		struct rt_wait wait;
+		if (i % BEAT == 0)
+			beat(p);
 		if (rt_load_relaxed(&gp->status) != GOS_WAITING)
 			continue;
 		waiting++;
-		struct stuck one = {.gp = gp, .since = rt_load_relaxed(&gp->wait_since), .lock = rt_wait_look(gp, &wait)};
+		struct stuck one = {.gp = gp, .since = rt_load_relaxed(&gp->wait_since), .lock = rt_wait_is_for_lock(gp)};
 		size_t at = n;
 		while (at > 0 && (one.lock != list[at - 1].lock ? one.lock : one.since < list[at - 1].since))
 			at--;

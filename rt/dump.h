@@ -21,7 +21,7 @@ struct rt_report {
 	bool deadlocks;        /* then who can never go on, of those who have waited for deadlock_ns; or, if fd is negative, how many in `found` alone */
 	bool once;             /* of these only what no such report has told yet */
 	int64_t deadlock_ns;
-	int64_t found;         /* circles, and locks whose owner has ended; -ENOMEM */
+	int64_t found;         /* circles, and locks whose owner has ended; -ENOMEM, -ECANCELED */
 	bool show_current;     /* then the goroutine, or thread, that asks */
 	bool show_others;      /* then all other goroutines */
 	bool groups;           /* then those that are alike together */

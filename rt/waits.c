@@ -15,14 +15,14 @@
 #include <sys/mman.h>
 
 #include "atomic.h"
+#include "dump.h"
 #include "printer.h"
 #include "state.h"
 #include "traceback.h"
 #include "words.h"
 
 #define FIRST_SIZE 1024 /* slots; a power of two */
-#define REMEMBERED 256  /* locks; a power of two */
-#define BEAT 65536      /* goroutines */
+#define BEAT 16384      /* goroutines: a power of two */
 #define ENDED 65536     /* ids of goroutines that have ended, which are remembered: a million may wait for what the same one did last. A power of two */
 
 static bool is_alive(uint32_t status)
@@ -37,17 +37,9 @@ static bool is_owned(enum rt_object object)
 	return object == RT_OBJECT_MUTEX || object == RT_OBJECT_RWMUTEX || object == RT_OBJECT_ONCE;
 }
 
-/* What a lock says of who has it; of several kinds of waiters each asks for another part. */
-struct lock {
-	uint64_t at;
-	uint64_t owner;   /* who holds it */
-	uint64_t pending; /* of an rwmutex: who has excluded other writers, and waits for readers if it is not the owner too */
-	bool closed;      /* of an rwmutex: to new readers */
-};
-
-static struct lock peek_lock(enum rt_object object, uint64_t at)
+static struct rt_lock_seen peek_lock(enum rt_object object, uint64_t at)
 {
-	struct lock lock = {.at = at};
+	struct rt_lock_seen lock = {.at = at};
 	if (object == RT_OBJECT_MUTEX) {
 		gos_mutex m;
 		if (rt_peek(&m, at, sizeof m) == sizeof m)
@@ -67,7 +59,7 @@ static struct lock peek_lock(enum rt_object object, uint64_t at)
 	return lock;
 }
 
-static uint64_t holder_of(const struct lock *lock, const struct rt_wait *wait)
+static uint64_t holder_of(const struct rt_lock_seen *lock, const struct rt_wait *wait)
 {
 	if (lock->owner != 0 || lock->pending == 0)
 		return lock->owner;
@@ -104,9 +96,20 @@ bool rt_wait_look(struct gos_g *gp, struct rt_wait *wait)
 {
 	if (!look(gp, wait))
 		return false;
-	struct lock lock = peek_lock(rt_reason_object(wait->reason), wait->object);
+	struct rt_lock_seen lock = peek_lock(rt_reason_object(wait->reason), wait->object);
 	wait->holder = holder_of(&lock, wait);
 	return still(wait);
+}
+
+bool rt_wait_lasts(const struct rt_wait *wait)
+{
+	struct rt_wait again;
+	return rt_wait_look(wait->gp, &again) && again.seq == wait->seq && again.goid == wait->goid && again.object == wait->object && again.holder == wait->holder;
+}
+
+RT_READS_WHILE_WRITTEN bool rt_wait_is_for_lock(struct gos_g *gp)
+{
+	return rt_load_relaxed(&gp->status) == GOS_WAITING && is_owned(rt_reason_object(rt_load_relaxed(&gp->reason)));
 }
 
 /* ---- a look at all ---- */
@@ -142,7 +145,7 @@ struct rt_holder *rt_waits_find(const struct rt_waits *waits, uint64_t goid)
 static int add(struct rt_waits *waits, uint64_t goid)
 {
 	if (waits->used >= waits->size / 2) {
-		struct rt_waits larger = {.size = waits->size != 0 ? waits->size * 2 : FIRST_SIZE, .used = waits->used, .beat = waits->beat};
+		struct rt_waits larger = {.size = waits->size != 0 ? waits->size * 2 : FIRST_SIZE, .used = waits->used, .report = waits->report};
 		larger.slots = map(larger.size * sizeof *larger.slots);
 		if (larger.slots == NULL)
 			return -ENOMEM;
@@ -158,35 +161,41 @@ static int add(struct rt_waits *waits, uint64_t goid)
 	return 0;
 }
 
-/* Who waits for a report gives up one that does not get on. */
-static void tick(const struct rt_waits *waits, uint64_t i)
+/* Who waits for a report gives up one that does not get on; and nobody waits for another one when the process dies, least of all its last. False: no more of it. */
+static bool tick(struct rt_report *report, uint64_t i)
 {
-	if (i % BEAT == 0)
-		rt_add_fetch(waits->beat, 1);
+	if (i % BEAT != 0)
+		return true;
+	rt_add_fetch(&report->beat, 1);
+	return report->stop == NULL || !rt_load_relaxed(report->stop);
 }
 
-/* The latest locks, for the time of one pass: a million may wait for the same one. */
-struct memory {
-	struct lock locks[REMEMBERED];
-};
-
-static uint64_t remembered_holder(struct memory *memory, const struct rt_wait *wait)
+static uint64_t remembered_holder(struct rt_locks *locks, const struct rt_wait *wait)
 {
-	struct lock *lock = &memory->locks[hash(wait->object) & (REMEMBERED - 1)];
+	struct rt_lock_seen *lock = &locks->seen[hash(wait->object) & (RT_LOCKS_REMEMBERED - 1)];
 	if (lock->at != wait->object)
 		*lock = peek_lock(rt_reason_object(wait->reason), wait->object);
 	return holder_of(lock, wait);
 }
 
-int rt_waits_begin(struct rt_waits *waits, int64_t before, uint64_t *beat)
+bool rt_wait_look_among(struct rt_locks *locks, struct gos_g *gp, struct rt_wait *wait)
 {
-	struct memory memory = {0};
+	if (!look(gp, wait))
+		return false;
+	wait->holder = remembered_holder(locks, wait);
+	return still(wait);
+}
+
+int rt_waits_begin(struct rt_waits *waits, int64_t before, struct rt_report *report)
+{
+	struct rt_locks memory = {0};
 	struct rt_wait wait;
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount); /* pairs with make_g in spawn.c */
 
-	*waits = (struct rt_waits){.beat = beat};
+	*waits = (struct rt_waits){.report = report};
 	for (uint64_t i = 0; i < count; i++) {
-		tick(waits, i);
+		if (!tick(report, i))
+			return -ECANCELED;
 		if (!look(rt_goroutine_number(i), &wait) || wait.since > before)
 			continue;
 		uint64_t holder = remembered_holder(&memory, &wait);
@@ -202,7 +211,8 @@ int rt_waits_begin(struct rt_waits *waits, int64_t before, uint64_t *beat)
 	waits->ended = waits->used;
 	for (uint64_t i = 0; i < count; i++) {
 		struct gos_g *gp = rt_goroutine_number(i);
-		tick(waits, i);
+		if (!tick(report, i))
+			return -ECANCELED;
 		if (!is_alive(rt_load_acquire(&gp->status)))
 			continue;
 		struct rt_holder *slot = rt_waits_find(waits, rt_load_relaxed(&gp->goid));
@@ -245,6 +255,8 @@ struct rt_holder *rt_waits_cycle(struct rt_waits *waits, uint64_t *at, uint64_t 
 {
 	for (; *at < waits->size; ++*at) {
 		struct rt_holder *slot = &waits->slots[*at];
+		if (!tick(waits->report, *at))
+			return NULL;
 		if (slot->goid == 0 || slot->gp == NULL || slot->walk != 0)
 			continue;
 		uint32_t walk = ++waits->walks;
@@ -268,18 +280,20 @@ struct rt_holder *rt_waits_cycle(struct rt_waits *waits, uint64_t *at, uint64_t 
 	return NULL;
 }
 
-bool rt_waits_orphan(const struct rt_waits *waits, int64_t before, uint64_t *at, struct rt_wait *wait)
+bool rt_waits_orphan(const struct rt_waits *waits, int64_t before, struct rt_locks *locks, uint64_t *at, struct rt_wait *wait)
 {
 	uint64_t count = waits->ended != 0 ? rt_load_acquire(&gos_runtime.gcount) : 0;
 	for (; *at < count; ++*at) {
 		struct gos_g *gp = rt_goroutine_number(*at);
-		tick(waits, *at);
-		if (!look(gp, wait) || wait->since > before || !rt_wait_look(gp, wait))
+		if (!tick(waits->report, *at))
+			return false;
+		if (!look(gp, wait) || wait->since > before)
 			continue;
+		wait->holder = remembered_holder(locks, wait);
 		const struct rt_holder *slot = rt_waits_find(waits, wait->holder);
-		if (slot == NULL || slot->gp != NULL)
+		if (slot == NULL || slot->gp != NULL || !still(wait))
 			continue;
-		/* It was not met in the second pass, which began after it had held a lock: it has ended. And this lock is his still. */
+		/* It was not met in the second pass, which began after it had held a lock: it has ended. */
 		++*at;
 		return true;
 	}
@@ -293,7 +307,7 @@ static uint64_t bytes_of(const struct rt_goids *goids)
 	return goids->size * sizeof *goids->slots + ENDED * sizeof *goids->ended;
 }
 
-void rt_goids_begin(struct rt_goids *goids)
+void rt_goids_begin(struct rt_goids *goids, struct rt_report *report)
 {
 	uint64_t count = rt_load_acquire(&gos_runtime.gcount);
 	*goids = (struct rt_goids){.size = FIRST_SIZE};
@@ -305,6 +319,10 @@ void rt_goids_begin(struct rt_goids *goids)
 	goids->ended = (uint64_t *)(goids->slots != NULL ? goids->slots + goids->size : NULL);
 	for (uint64_t i = 0; goids->slots != NULL && i < count; i++) {
 		const struct gos_g *gp = rt_goroutine_number(i);
+		if (!tick(report, i)) {
+			rt_goids_end(goids);
+			return;
+		}
 		if (!is_alive(rt_load_relaxed(&gp->status)))
 			continue;
 		uint64_t at = hash(rt_load_relaxed(&gp->goid)) & (goids->size - 1);

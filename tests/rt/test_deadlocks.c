@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "dump.h"
 #include "gos_test.h"
 #include "state.h"
 #include "waits.h"
@@ -299,6 +300,68 @@ GOS_TEST(the_owner_has_ended)
 	gos_test_until_num(2);
 	told_of(&found);
 	expect_eq(found, 1);
+}
+
+enum { ORPHANED = 600, WAITERS_EACH = 12 };
+static gos_mutex orphaned[ORPHANED];
+
+/* More locks than are told of at first sight, and more waiters for each than are named; of one somebody else takes care. */
+GOS_TEST_WITHIN(many_owners_have_ended, 120)
+{
+	int found;
+	const int n = GOS_TEST_MANY(ORPHANED * WAITERS_EACH) < ORPHANED * WAITERS_EACH ? 100 : ORPHANED;
+	for (int i = 0; i < n; i++)
+		go(lock_and_end, &orphaned[i]);
+	gos_test_until_num(1);
+	for (int w = 0; w < WAITERS_EACH; w++)
+		for (int i = 0; i < n; i++)
+			go(want, &orphaned[i]);
+	gos_test_until_n_waiting((size_t)n * WAITERS_EACH, "sync.Mutex.Lock");
+	told_of(&found);
+	expect_eq(found, n);
+	expect_eq(times(text, ", which has ended, and is waited for by goroutines "), n);
+	expect_eq(times(text, " and 4 more\n"), n);
+	gos_mutex_unlock(&orphaned[n / 2]);
+	gos_test_until_num(1 + (size_t)(n - 1) * WAITERS_EACH);
+	expect_eq(gos_deadlocks(-1), n - 1);
+}
+
+/* A look says that it gets on, and ends when nobody wants it any more. */
+GOS_TEST(a_look_beats_and_can_be_stopped)
+{
+	struct rt_waits waits;
+	struct rt_goids goids;
+	struct rt_wait wait;
+	struct rt_locks among = {0};
+	bool stop_it = false;
+	struct rt_report report = {.stop = &stop_it};
+	uint64_t at = 0, length;
+	go(lock_and_end, &locks[0]);
+	gos_test_until_num(1);
+	gos_test_until_waiting(go(want, &locks[0]), "sync.Mutex.Lock");
+	expect_eq(rt_waits_begin(&waits, INT64_MAX, &report), 0);
+	expect(report.beat >= 2); /* one a pass, at least */
+	uint64_t before = report.beat;
+	expect(rt_waits_cycle(&waits, &at, &length) == NULL && at > 0);
+	expect(report.beat > before);
+	at = 0;
+	expect(rt_waits_orphan(&waits, INT64_MAX, &among, &at, &wait) && rt_wait_lasts(&wait));
+	rt_goids_begin(&goids, &report);
+	expect(goids.slots != NULL);
+	rt_goids_end(&goids);
+
+	stop_it = true;
+	at = 0;
+	expect(!rt_waits_orphan(&waits, INT64_MAX, &among, &at, &wait) && at == 0);
+	expect(rt_waits_cycle(&waits, &at, &length) == NULL && at == 0);
+	rt_waits_end(&waits);
+	expect_eq(rt_waits_begin(&waits, INT64_MAX, &report), -ECANCELED);
+	rt_waits_end(&waits);
+	rt_goids_begin(&goids, &report);
+	expect(goids.slots == NULL);
+	gos_mutex_unlock(&locks[0]); /* by another: what was seen is no more */
+	gos_test_until_num(1);
+	expect(!rt_wait_lasts(&wait));
 }
 
 /* ---- none where there is none ---- */
