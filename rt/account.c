@@ -15,14 +15,18 @@
 
 #include "atomic.h"
 #include "clock.h"
+#include "config.h"
+#include "depot.h"
 #include "dump.h"
 #include "flight.h"
 #include "label.h"
 #include "machine.h"
+#include "origin.h"
 #include "pollfd.h"
 #include "printer.h"
 #include "sema.h"
 #include "state.h"
+#include "symbolize.h"
 #include "times.h"
 #include "traceback.h"
 #include "words.h"
@@ -572,18 +576,56 @@ static void put_times(const struct rt_accounts *a, const struct gos_g *g, const 
 	rt_put_duration(p, times.waiting);
 }
 
-static void put_labels(const struct rt_accounts *a, const struct gos_g *gp)
+RT_READS_WHILE_WRITTEN void rt_put_labels(struct rt_printer *p, const struct gos_g *gp, const char *before)
 {
 	struct rt_labels_copy labels;
-	const char *at = NULL, *key, *value, *before = "; ";
+	const char *at = NULL, *key, *value;
 	if (!rt_labels_copy(gp, &labels))
 		return;
 	while (rt_labels_next(&labels, &at, &key, &value)) {
-		rt_put(a->out, before);
-		rt_put_inert(a->out, key, RT_LABELS_TEXT_MAX);
-		rt_put(a->out, "=");
-		rt_put_inert(a->out, value, RT_LABELS_TEXT_MAX);
+		rt_put(p, before);
+		rt_put_inert(p, key, RT_LABELS_TEXT_MAX);
+		rt_put(p, "=");
+		rt_put_inert(p, value, RT_LABELS_TEXT_MAX);
 		before = ", ";
+	}
+}
+
+/* The first of them is the place of creation itself. */
+static void put_callers(struct rt_printer *p, uint32_t creation, const char *before, const char *after)
+{
+	uint64_t pcs[RT_DEPOT_FRAMES_MAX];
+	size_t n = rt_depot_frames(creation, pcs, RT_DEPOT_FRAMES_MAX);
+	for (size_t i = 1; i < n; i++) {
+		const struct rt_symbol *symbol = rt_printer_symbol(p, pcs[i], false);
+		if (symbol->ours || pcs[i] - (uint64_t)(uintptr_t)gos_runtime.start_pc < 256)
+			continue;
+		rt_put(p, before);
+		rt_put(p, "called from ");
+		rt_put_where(p, pcs[i], false);
+		rt_put(p, after);
+	}
+}
+
+RT_READS_WHILE_WRITTEN void rt_put_origin(struct rt_printer *p, const struct gos_g *g, const struct gos_g *gp, const char *before, const char *after)
+{
+	struct gos_ancestor ancestors[RT_ANCESTORS_MAX];
+	size_t n = g->ancestors != NULL ? rt_ancestors_copy(gp, ancestors, RT_ANCESTORS_MAX) : 0;
+	put_callers(p, g->creation, before, after);
+	if (rt_load_relaxed(&gp->goid) != g->goid)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		rt_put(p, before);
+		rt_put(p, "ancestor goroutine ");
+		rt_put_number(p, ancestors[i].goid, 10);
+		if (ancestors[i].creator != 0) {
+			rt_put(p, ", created by goroutine ");
+			rt_put_number(p, ancestors[i].creator, 10);
+			rt_put(p, " at ");
+			rt_put_where(p, ancestors[i].create_pc, false);
+		}
+		rt_put(p, after);
+		put_callers(p, ancestors[i].creation, before, after);
 	}
 }
 
@@ -617,7 +659,7 @@ static void put_sentence(struct rt_accounts *a, const struct gos_g *g, const str
 		put_at(a, g->create_pc);
 	}
 	put_times(a, g, gp);
-	put_labels(a, gp);
+	rt_put_labels(p, gp, "; ");
 }
 
 bool rt_account_put(struct rt_accounts *accounts, struct gos_g *gp, const struct rt_frame *at)

@@ -31,6 +31,15 @@ void rt_accounts_end(struct rt_accounts *accounts);
 /* The sentence, without a dot or a newline; nothing if gp has ended. False then. Of one that runs it says where, when that is known: `at`. */
 bool rt_account_put(struct rt_accounts *accounts, struct gos_g *gp, const struct rt_frame *at);
 
+/* "request=r-881, tenant=7" */
+void rt_put_labels(struct rt_printer *p, const struct gos_g *gp, const char *before);
+
+/*
+ * Where it comes from, beyond what its sentence says of its creator: "called from main (srv.c:99)" for each call above the one that made it, and "ancestor goroutine 3, created
+ * by goroutine 1 at main (srv.c:7)", with the calls above that, for each creator that is kept. `before` and `after` stand around each. g is a copy of *gp.
+ */
+void rt_put_origin(struct rt_printer *p, const struct gos_g *g, const struct gos_g *gp, const char *before, const char *after);
+
 /* gp as it was at one moment, if it was on no thread; else as well as it can be had. False: it has ended. */
 bool rt_account_look(struct gos_g *gp, struct gos_g *copy);
 

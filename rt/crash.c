@@ -624,6 +624,7 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
 	enum rt_traceback_level level = rt_crash_level();
 	report->show_current = level >= RT_LEVEL_SINGLE;
 	report->show_others = level >= RT_LEVEL_ALL || (level == RT_LEVEL_SINGLE && report->current == NULL);
+	report->account_current = true;
 	report->system = level >= RT_LEVEL_SYSTEM;
 
 	char *to = report->head, *end = to + sizeof report->head;

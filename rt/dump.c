@@ -121,8 +121,11 @@ static void put_chan(struct printer *p, const void *address, bool details)
 	rt_put(&p->out, ")");
 }
 
-/* " held by goroutine 7", or nothing when nobody does. */
-static void put_holder(struct printer *p, const char *how, uint64_t goid, bool details)
+/*
+ * " held by goroutine 7 for 5.1s, locked at load (config.c:88)", or nothing when nobody does. The place where symbols are known: not yet in the first lines of a report. m: what
+ * has it written down, and did: ", locked at "; NULL: nothing has.
+ */
+static void put_holder(struct printer *p, const char *how, uint64_t goid, const gos_mutex *m, const char *did, bool details)
 {
 	if (goid == 0)
 		return;
@@ -132,6 +135,14 @@ static void put_holder(struct printer *p, const char *how, uint64_t goid, bool d
 	} else {
 		rt_put(&p->out, "goroutine ");
 		rt_put_number(&p->out, goid, 10);
+	}
+	if (m == NULL || m->since == 0)
+		return;
+	rt_put(&p->out, " for ");
+	rt_put_duration(&p->out, rt_now() - m->since);
+	if (!details) {
+		rt_put(&p->out, did);
+		rt_put_where(&p->out, (uint64_t)(uintptr_t)m->pc, false);
 	}
 }
 
@@ -182,25 +193,25 @@ static void put_objects(struct printer *p, const struct gos_g *gp, const char *p
 	} else if (object == RT_OBJECT_MUTEX) {
 		gos_mutex m;
 		if (rt_peek(&m, at, sizeof m) == sizeof m)
-			put_holder(p, " held by ", m.owner, details);
+			put_holder(p, " held by ", m.owner, &m, ", locked at ", details);
 	} else if (object == RT_OBJECT_RWMUTEX) {
 		gos_rwmutex rw;
 		if (rt_peek(&rw, at, sizeof rw) != sizeof rw)
 			return;
-		put_holder(p, " held by ", rw.owner, details);
+		put_holder(p, " held by ", rw.owner, &rw.writers, ", locked at ", details);
 		if (rw.owner == 0 && rw.leaving > 0) {
 			rt_put(&p->out, " held by ");
 			rt_put_number(&p->out, (uint64_t)rw.leaving, 10);
 			rt_put(&p->out, rw.leaving == 1 ? " reader" : " readers");
 			if (rw.writers.owner != 0 && rw.writers.owner != gp->goid) {
-				put_holder(p, " that ", rw.writers.owner, details);
+				put_holder(p, " that ", rw.writers.owner, NULL, NULL, details);
 				rt_put(&p->out, " waits for");
 			}
 		}
 	} else if (object == RT_OBJECT_ONCE) {
 		gos_once once;
 		if (rt_peek(&once, at, sizeof once) == sizeof once)
-			put_holder(p, " run by ", once.mutex.owner, details);
+			put_holder(p, " run by ", once.mutex.owner, &once.mutex, ", called at ", details);
 	}
 }
 
@@ -302,17 +313,20 @@ static void put_creation(struct printer *p, const struct gos_g *gp)
 	put_place(p, symbol);
 }
 
-static void put_header(struct printer *p, const struct gos_g *gp, const char *word, size_t frames)
+/* of: whose copy gp is. "goroutine 7 [running]:" is what people and programs look for, so of one that runs nothing is said that is not out of the ordinary. */
+static void put_header(struct printer *p, const struct gos_g *gp, const struct gos_g *of, const char *word, size_t frames)
 {
 	rt_put(&p->out, "goroutine ");
 	rt_put_number(&p->out, gp->goid, 10);
 	rt_put(&p->out, " [");
 	rt_put(&p->out, word);
-	if (gp->status == GOS_WAITING || gp->status == GOS_SYSCALL) {
-		int64_t minutes = (rt_now() - gp->wait_since) / (60 * GOS_S);
-		if (minutes >= 1 && gp->wait_since != 0) {
-			rt_put(&p->out, ", ");
-			rt_put_signed(&p->out, minutes);
+	if ((gp->status == GOS_WAITING || gp->status == GOS_SYSCALL) && gp->wait_since != 0) {
+		int64_t waited = rt_now() - gp->wait_since;
+		rt_put(&p->out, ", ");
+		if (waited < 60 * GOS_S) {
+			rt_put_duration(&p->out, waited);
+		} else { /* as Go has it */
+			rt_put_signed(&p->out, waited / (60 * GOS_S));
 			rt_put(&p->out, " minutes");
 		}
 	}
@@ -324,10 +338,13 @@ static void put_header(struct printer *p, const struct gos_g *gp, const char *wo
 		rt_put(&p->out, "\"");
 	}
 	put_objects(p, gp, ", ", false);
-	if (gp->creator != 0 && gp->status != GOS_RUNNING) { /* "goroutine 7 [running]:" is what people and programs look for */
+	if (gp->creator != 0 && gp->status != GOS_RUNNING) {
 		rt_put(&p->out, ", created by goroutine ");
 		rt_put_number(&p->out, gp->creator, 10);
+		rt_put_origin(&p->out, gp, of, ", ", "");
 	}
+	if (gp->status != GOS_RUNNING)
+		rt_put_labels(&p->out, of, ", ");
 	if (frames > 2 * RT_TRACE_HALF) {
 		rt_put(&p->out, ", ");
 		rt_put_number(&p->out, frames, 10);
@@ -354,7 +371,7 @@ RT_READS_WHILE_WRITTEN static void put_current(struct printer *p)
 		rt_g_copy(&p->g, report->current);
 		if (p->g.status != GOS_SYSCALL) /* on its way to another state, it is running still */
 			p->g.status = GOS_RUNNING;
-		put_header(p, &p->g, doing(&p->g), p->trace.total);
+		put_header(p, &p->g, report->current, doing(&p->g), p->trace.total);
 	} else {
 		p->g.goid = 0;
 		rt_put(&p->out, "goroutine 0 [");
@@ -457,7 +474,7 @@ static void put_goroutine(struct printer *p, struct gos_g *gp)
 	if (found == FOUND_NONE)
 		return;
 	bool system = p->out.report->system;
-	put_header(p, &p->g, doing(&p->g), found == FOUND_SILENT ? 0 : p->trace.total);
+	put_header(p, &p->g, gp, doing(&p->g), found == FOUND_SILENT ? 0 : p->trace.total);
 	if (found == FOUND_SILENT) {
 		rt_put(&p->out, "\tgoroutine running on other thread; stack unavailable\n");
 	} else if (put_frames(p, found == FOUND_PARKED ? p->g.wait_pc : NULL, system) == 0) {
@@ -502,6 +519,11 @@ RT_READS_WHILE_WRITTEN static void put_waits(struct printer *p)
 		rt_put(&p->out, ": ");
 		rt_put(&p->out, doing(&p->g));
 		put_objects(p, &p->g, object_of(&p->g) == RT_OBJECT_SELECT ? "; " : " on ", true);
+		if (p->g.wait_since != 0) {
+			rt_put(&p->out, "; it has waited ");
+			rt_put_duration(&p->out, rt_now() - p->g.wait_since);
+		}
+		rt_put_labels(&p->out, gp, "; ");
 		rt_put(&p->out, "\n");
 	}
 	if (waiting > WAITS_MAX) {
@@ -532,6 +554,19 @@ static void print_others(struct printer *p)
 	rt_printer_flush(&p->out, count + 2);
 }
 
+/* The innermost frame of the trace that is the user's code; false: there is none that is known. */
+static bool own_frame(struct printer *p, struct rt_frame *frame)
+{
+	for (size_t i = 0; i < p->trace.total && i < RT_TRACE_HALF; i++) {
+		const struct rt_symbol *symbol = rt_printer_symbol(&p->out, p->trace.first[i].pc, p->trace.first[i].exact);
+		if (!symbol->ours && strncmp(symbol->function, "gos_", 4) != 0 && symbol->file != NULL) {
+			*frame = p->trace.first[i];
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Where one that runs stands, in the user's code; NULL: it does not run, or does not say. */
 static const struct rt_frame *running_at(struct printer *p, struct gos_g *gp)
 {
@@ -544,14 +579,7 @@ static const struct rt_frame *running_at(struct printer *p, struct gos_g *gp)
 	}
 	if (rt_load_relaxed(&gp->status) != GOS_RUNNING || look_at(p, gp) != FOUND_RUNNING || p->g.status != GOS_RUNNING)
 		return NULL;
-	for (size_t i = 0; i < p->trace.total && i < RT_TRACE_HALF; i++) {
-		const struct rt_symbol *symbol = rt_printer_symbol(&p->out, p->trace.first[i].pc, p->trace.first[i].exact);
-		if (!symbol->ours && strncmp(symbol->function, "gos_", 4) != 0 && symbol->file != NULL) {
-			*frame = p->trace.first[i];
-			return frame;
-		}
-	}
-	return NULL;
+	return own_frame(p, frame) ? frame : NULL;
 }
 
 static void print_accounts(struct printer *p)
@@ -661,6 +689,33 @@ RT_READS_WHILE_WRITTEN static void print_groups(struct printer *p)
 	rt_groups_end(&groups);
 }
 
+/* A line, and one for each call that led to its creation. */
+static void put_account(struct printer *p, struct rt_accounts *accounts, struct gos_g *gp, const struct rt_frame *at)
+{
+	if (!rt_account_put(accounts, gp, at))
+		return;
+	rt_put(&p->out, "\n");
+	if (rt_account_look(gp, &p->g))
+		rt_put_origin(&p->out, &p->g, gp, "\t", "\n");
+}
+
+/* Of the one that asks, or dies: what its stack does not say of it, if there is anything. */
+RT_READS_WHILE_WRITTEN static void print_current_account(struct printer *p)
+{
+	struct rt_report *report = p->out.report;
+	struct gos_g *gp = report->current;
+	struct rt_accounts accounts;
+	if (gp == NULL || (rt_load_relaxed(&gp->creator) == 0 && rt_load_relaxed(&gp->labels) == NULL))
+		return;
+	beat(p);
+	unwind_current(p);
+	struct rt_frame at, *found = own_frame(p, &at) ? &at : NULL;
+	rt_accounts_begin(&accounts, &p->out, false); /* of one that runs nothing is told that names others */
+	put_account(p, &accounts, gp, found);
+	rt_put(&p->out, "\n");
+	rt_accounts_end(&accounts);
+}
+
 /* Those who wait for owned locks come first, then who has waited longest; of equals the first. */
 RT_READS_WHILE_WRITTEN static void print_stuck(struct printer *p)
 {
@@ -689,11 +744,10 @@ RT_READS_WHILE_WRITTEN static void print_stuck(struct printer *p)
 		list[at] = one;
 	}
 	struct rt_accounts accounts;
-	rt_accounts_begin(&accounts, &p->out, false);
+	rt_accounts_begin(&accounts, &p->out, true);
 	for (size_t i = 0; i < n && !p->out.lost; i++) {
 		beat(p);
-		if (rt_account_put(&accounts, list[i].gp, NULL))
-			rt_put(&p->out, "\n");
+		put_account(p, &accounts, list[i].gp, NULL);
 	}
 	if (waiting > n) {
 		rt_put(&p->out, "... and ");
@@ -702,7 +756,7 @@ RT_READS_WHILE_WRITTEN static void print_stuck(struct printer *p)
 	}
 	if (n != 0)
 		rt_put(&p->out, "\n");
-	rt_printer_flush(&p->out, RT_NEXT_ACCOUNTS + count);
+	rt_printer_flush(&p->out, RT_NEXT_LAST);
 	rt_accounts_end(&accounts);
 }
 
@@ -728,10 +782,15 @@ static void print_goroutines(struct printer *p)
 		print_groups(p);
 	if (report->next < RT_NEXT_ACCOUNTS && !p->out.lost)
 		report->next = RT_NEXT_ACCOUNTS;
-	if (report->accounts && !p->out.lost)
+	if (report->accounts && report->next < RT_NEXT_LAST && !p->out.lost)
 		print_accounts(p);
+	if (report->next < RT_NEXT_LAST && !p->out.lost)
+		report->next = RT_NEXT_LAST;
+	if (report->show_current && report->account_current && !p->out.lost)
+		print_current_account(p);
 	if (report->stuck && !p->out.lost)
 		print_stuck(p);
+	rt_printer_flush(&p->out, RT_NEXT_LAST);
 }
 
 bool rt_report_print(struct rt_report *report, bool full)

@@ -25,6 +25,7 @@ struct rt_report {
 	bool show_current;     /* then the goroutine, or thread, that asks */
 	bool show_others;      /* then all other goroutines */
 	bool groups;           /* then those that are alike together */
+	bool account_current;  /* with show_current, after all of these: a sentence about the one that asks, and which calls led to it */
 	bool accounts;         /* then a sentence about each goroutine */
 	bool stuck;            /* then a sentence about those that wait for locks, and that have waited longest: a screenful */
 	bool system;           /* frames of the runtime too */
@@ -37,7 +38,7 @@ struct rt_report {
 
 	uint32_t *phase; /* RT_DUMPER_WORKING, changed while writing; NULL: nobody can take over */
 	uint64_t
-		next; /* where to go on if somebody takes over: 0 the head, 1 the current one, 2 + i goroutine i, RT_NEXT_GROUPS the groups, RT_NEXT_ACCOUNTS + i its sentence. Sync: under phase */
+		next; /* where to go on if somebody takes over: 0 the head, 1 the current one, 2 + i goroutine i, RT_NEXT_GROUPS the groups, RT_NEXT_ACCOUNTS + i its sentence, RT_NEXT_LAST what comes last. Sync: under phase */
 	uint64_t beat;    /* goes up while there is progress. Sync: atomic */
 	const bool *stop; /* set by others: drop this report */
 	uint32_t done;    /* 1 once it is printed. Sync: atomic */
@@ -46,6 +47,7 @@ struct rt_report {
 };
 #define RT_NEXT_GROUPS (UINT64_C(1) << 40)
 #define RT_NEXT_ACCOUNTS (UINT64_C(2) << 40)
+#define RT_NEXT_LAST (UINT64_C(3) << 40)
 
 enum rt_dumper_phase { RT_DUMPER_NONE, RT_DUMPER_IDLE, RT_DUMPER_WORKING, RT_DUMPER_WRITING, RT_DUMPER_LOST };
 

@@ -38,6 +38,7 @@ static void how_much(struct rt_report *report)
 	enum rt_traceback_level level = rt_crash_level();
 	report->show_current = level >= RT_LEVEL_SINGLE;
 	report->show_others = level >= RT_LEVEL_ALL || (level == RT_LEVEL_SINGLE && report->current == NULL);
+	report->account_current = true;
 	report->system = level >= RT_LEVEL_SYSTEM;
 }
 
@@ -148,6 +149,7 @@ _Noreturn void rt_report_deadlock(void)
 	                                                  "fatal error: all goroutines are asleep - deadlock!\n\n");
 	report->waits = true;
 	report->show_others = rt_crash_level() != RT_LEVEL_NONE;
+	report->stuck = rt_crash_level() != RT_LEVEL_NONE;
 	report->system = rt_crash_level() >= RT_LEVEL_SYSTEM;
 	rt_dying_print(report);
 	rt_dying_end();

@@ -492,8 +492,8 @@ static const struct gos_death deaths[] = {
 	{"wait_unlocked", wait_unlocked, 2, {"panic: unlock of unlocked mutex", "goroutine 1 [running]:", "gos_cond_wait", "wait_unlocked"}},
 	{"wait_unlocked_rw", wait_unlocked_rw, 2, {"panic: unlock of unlocked rwmutex", "gos_cond_wait_rw", "wait_unlocked_rw"}},
 	{"wait_rlocked", wait_rlocked, 2, {"panic: unlock of unlocked rwmutex"}},
-	{"never_signalled", never_signalled, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Cond.Wait, cond 0x", "gos_cond_wait", "never_signalled"}},
-	{"never_unlocked", never_unlocked, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Mutex.Lock, mutex 0x", "held by goroutine 2]:", "gos_cond_wait", "never_unlocked"}},
+	{"never_signalled", never_signalled, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Cond.Wait, ", "cond 0x", "gos_cond_wait", "never_signalled"}},
+	{"never_unlocked", never_unlocked, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Mutex.Lock, ", "mutex 0x", "held by goroutine 2 for ", "gos_cond_wait", "never_unlocked"}},
 };
 GOS_DEATHS(deaths)
 

@@ -514,7 +514,44 @@ static void all_asleep_behind_a_channel(void)
 	gos_chan_recv(never, NULL);
 }
 
+__attribute__((noinline)) static uint64_t make_one(const char *name, gos_mutex *first, gos_mutex *second)
+{
+	return go(two_locks, name, first, second);
+}
+
+/* All that is known of each: what it works for, since when it waits, where its lock was taken and by whom, who made it and what led to that. */
+static void all_asleep_in_detail(void)
+{
+	gos_set_label("request", "r-881");
+	gos_set_label("tenant", "7");
+	gos_waitgroup_add(&ready, 2);
+	uint64_t a = make_one("a", &locks[0], &locks[1]);
+	uint64_t b = make_one("b", &locks[1], &locks[0]);
+	gos_test_until_waiting(a, "sync.Mutex.Lock");
+	gos_test_until_waiting(b, "sync.Mutex.Lock");
+	gos_sleep(20 * GOS_MS);
+	gos_select(NULL, 0);
+}
+
 static const struct gos_death deaths[] = {
+	{"all_asleep_in_detail",
+	 all_asleep_in_detail,
+	 2,
+	 {"all goroutines are asleep - deadlock!\n", "goroutine 2 \"a\": sync.Mutex.Lock on mutex 0x", " held by goroutine 3 \"b\" for ", "; it has waited ", "ms; request=r-881, tenant=7\n",
+	  "\n\ngoroutine 2 [sync.Mutex.Lock, ", "ms, \"a\", mutex 0x", " held by goroutine 3 for ", "ms, locked at two_locks (test_deadlocks.c:",
+	  ", created by goroutine 1, called from all_asleep_in_detail (test_deadlocks.c:", ", request=r-881, tenant=7]:\n", "created by make_one\n"}},
+	{"all_asleep_in_sentences",
+	 all_asleep_in_detail,
+	 2,
+	 {"created by make_one\n", "created by make_one\n", "\n\ngoroutine ", "\" has waited ", " in sync.Mutex.Lock at two_locks (test_deadlocks.c:", "\" has held for ",
+	  ", locked at two_locks (test_deadlocks.c:", "; it is next in line; created by goroutine 1 at make_one (test_deadlocks.c:", "; request=r-881, tenant=7\n\tcalled from all_asleep_in_detail (test_deadlocks.c:",
+	  "\ngoroutine 1 has waited ", " in select (no cases)"}},
+	{"all_asleep_without_tracebacks",
+	 all_asleep_in_detail,
+	 2,
+	 {"all goroutines are asleep - deadlock!\n", "goroutine 2 \"a\": sync.Mutex.Lock on mutex 0x", "; it has waited "},
+	 "GOSTRACEBACK=none",
+	 .never = "created by"},
 	{"watched", watched, 23, {"2 and 3\n"}, "GOSDEBUG=deadlock=1"},
 	{"all_asleep_in_a_circle",
 	 all_asleep_in_a_circle,

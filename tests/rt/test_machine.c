@@ -326,10 +326,10 @@ static void ring(void)
 #define ASLEEP "fatal error: all goroutines are asleep - deadlock!"
 
 static const struct gos_death deaths[] = {
-	{"all_asleep", all_asleep, 2, {ASLEEP, "\ngoroutine 1 [chan receive, chan 0x", "receive_for_ever(", "\ngoroutine ", "[chan receive, chan 0x", "created by all_asleep"}},
-	{"after_sleeping", after_sleeping, 2, {ASLEEP, "goroutine 1 [chan receive (nil chan)]:"}},
-	{"after_io", after_io, 2, {ASLEEP, "goroutine 1 [chan receive, chan 0x"}},
-	{"ten_thousand", ten_thousand, 2, {ASLEEP, "goroutine 1 [sync.Mutex.Lock, mutex 0x"}},
-	{"ring", ring, 2, {ASLEEP, "goroutine 1 [chan receive, chan 0x", "in_a_ring("}},
+	{"all_asleep", all_asleep, 2, {ASLEEP, "\ngoroutine 1 [chan receive, ", "chan 0x", "receive_for_ever(", "\ngoroutine ", "[chan receive, ", "chan 0x", "created by all_asleep"}},
+	{"after_sleeping", after_sleeping, 2, {ASLEEP, "goroutine 1 [chan receive (nil chan), "}},
+	{"after_io", after_io, 2, {ASLEEP, "goroutine 1 [chan receive, ", "chan 0x"}},
+	{"ten_thousand", ten_thousand, 2, {ASLEEP, "goroutine 1 [sync.Mutex.Lock, ", "mutex 0x"}},
+	{"ring", ring, 2, {ASLEEP, "goroutine 1 [chan receive, ", "chan 0x", "in_a_ring("}},
 };
 GOS_DEATHS(deaths)

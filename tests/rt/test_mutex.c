@@ -440,7 +440,7 @@ static void abba(void)
 static const struct gos_death deaths[] = {
 	{"unlock_unlocked", unlock_unlocked, 2, {"unlock of unlocked mutex"}},
 	{"unlock_twice", unlock_twice, 2, {"unlock of unlocked mutex"}},
-	{"lock_twice", lock_twice, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Mutex.Lock, mutex 0x", "held by goroutine 1]:"}},
-	{"abba", abba, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Mutex.Lock, mutex 0x", "held by goroutine ", " [sync.Mutex.Lock, mutex 0x", "held by goroutine 1, created by goroutine 1]:"}},
+	{"lock_twice", lock_twice, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Mutex.Lock, ", "mutex 0x", "held by goroutine 1 for "}},
+	{"abba", abba, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Mutex.Lock, ", "mutex 0x", "held by goroutine ", " [sync.Mutex.Lock, ", "mutex 0x", "held by goroutine 1 for ", ", locked at ", ", created by goroutine 1"}},
 };
 GOS_DEATHS(deaths)

@@ -124,7 +124,7 @@ static void never_ends(void)
 
 static const struct gos_death deaths[] = {
 	{"recursive", recursive, 2, {"panic: gos_once_do called by the function that it calls", "goroutine 1 [running]:", "gos_once_do", "again", "recursive"}},
-	{"never_ends", never_ends, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Once.Do, once 0x", "run by goroutine 2]:", "gos_once_do", "never_ends", "goroutine 2 [semacquire"}},
+	{"never_ends", never_ends, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.Once.Do, ", "once 0x", "run by goroutine 2 for ", "gos_once_do", "never_ends", "goroutine 2 [semacquire"}},
 };
 GOS_DEATHS(deaths)
 

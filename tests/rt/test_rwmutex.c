@@ -413,11 +413,11 @@ static const struct gos_death deaths[] = {
 	{"runlock_unlocked", runlock_unlocked, 2, {"panic: read unlock of unlocked rwmutex", "goroutine 1 [running]:", "gos_rwmutex_runlock", "runlock_unlocked"}},
 	{"runlock_locked", runlock_locked, 2, {"panic: read unlock of unlocked rwmutex"}},
 	{"runlock_twice", runlock_twice, 2, {"panic: read unlock of unlocked rwmutex"}},
-	{"lock_twice", lock_twice, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.RWMutex.Lock, rwmutex 0x", "held by goroutine 1]:"}, .never = "sync.Mutex.Lock"},
-	{"rlock_locked", rlock_locked, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.RWMutex.RLock, rwmutex 0x", "held by goroutine 1]:"}},
+	{"lock_twice", lock_twice, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.RWMutex.Lock, ", "rwmutex 0x", "held by goroutine 1 for "}, .never = "sync.Mutex.Lock"},
+	{"rlock_locked", rlock_locked, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.RWMutex.RLock, ", "rwmutex 0x", "held by goroutine 1 for "}},
 	{"two_writers_behind_a_reader", two_writers_behind_a_reader, 2,
-	 {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.RWMutex.RLock, rwmutex 0x", "held by 1 reader that goroutine ", "goroutine 2 [sync.RWMutex.Lock, rwmutex 0x", "held by 1 reader",
-	  "goroutine 3 [sync.RWMutex.Lock, rwmutex 0x", "held by 1 reader"}, .never = "sync.Mutex.Lock"},
+	 {"all goroutines are asleep - deadlock!", "goroutine 1 [sync.RWMutex.RLock, ", "rwmutex 0x", "held by 1 reader that goroutine ", "goroutine 2 [sync.RWMutex.Lock, ", "rwmutex 0x", "held by 1 reader",
+	  "goroutine 3 [sync.RWMutex.Lock, ", "rwmutex 0x", "held by 1 reader"}, .never = "sync.Mutex.Lock"},
 };
 GOS_DEATHS(deaths)
 

@@ -987,7 +987,7 @@ static void too_many(void)
 }
 
 static const struct gos_death deaths[] = {
-	{"sleeps_for_ever", sleeps_for_ever, 2, {"fatal error: all goroutines are asleep - deadlock!", "goroutine 1 [select (no cases)]:"}},
+	{"sleeps_for_ever", sleeps_for_ever, 2, {"fatal error: all goroutines are asleep - deadlock!", "goroutine 1 [select (no cases), "}},
 	{"send_to_closed", send_to_closed, 2, {"panic: send on closed channel"}},
 	{"waiting_send_is_closed", waiting_send_is_closed, 2, {"panic: send on closed channel"}},
 	{"bad_direction", bad_direction, 2, {"panic: gos_select: case 1 is neither a send nor a receive"}},

@@ -218,7 +218,7 @@ static void never_released(void)
 }
 
 static const struct gos_death deaths[] = {
-	{"never_released", never_released, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [semacquire, sema 0x"}},
+	{"never_released", never_released, 2, {"all goroutines are asleep - deadlock!", "goroutine 1 [semacquire, ", "sema 0x"}},
 };
 GOS_DEATHS(deaths)
 

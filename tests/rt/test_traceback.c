@@ -372,17 +372,17 @@ GOS_TEST(dump_shows_where_each_goroutine_stands)
 	char expected[100];
 
 	const char *block = block_of(text, a);
-	snprintf(expected, sizeof expected, "[chan receive, chan %p, created by goroutine 1]:\n", (void *)silent);
-	expect_text(block, expected, "^gos_chan_recv(...)\n\t", "^receive_here(...)\n\t", "^receiver(...)\n\t", "^created by ",
+	snprintf(expected, sizeof expected, "chan %p, created by goroutine 1", (void *)silent);
+	expect_text(block, "[chan receive, ", expected, "^gos_chan_recv(...)\n\t", "^receive_here(...)\n\t", "^receiver(...)\n\t", "^created by ",
 		    NULL);
 	expect(strstr(block, "rt_") == NULL); /* the runtime's own frames are not a user's business */
 
 	block = block_of(text, b);
-	expect_text(block, "[chan receive, \"a (b); c\", chan 0x", "^receive_here(...)\n", "^locker(...)\n", NULL);
+	expect_text(block, "[chan receive, ", "s, \"a (b); c\", chan 0x", "^receive_here(...)\n", "^locker(...)\n", NULL);
 
 	block = block_of(text, c);
-	snprintf(expected, sizeof expected, "mutex %p held by goroutine %llu, created by goroutine 1]:\n", (void *)&mutex, (unsigned long long)b);
-	expect_text(block, "[sync.Mutex.Lock, ", expected, "^gos_mutex_lock(...)\n", "^blocked(...)\n", NULL);
+	snprintf(expected, sizeof expected, "mutex %p held by goroutine %llu for ", (void *)&mutex, (unsigned long long)b);
+	expect_text(block, "[sync.Mutex.Lock, ", expected, ", locked at locker", ", created by goroutine 1", "]:\n", "^gos_mutex_lock(...)\n", "^blocked(...)\n", NULL);
 
 	block = block_of(text, 1);
 	expect_text(block, "goroutine 1 [running]:\n", "^gos_stack_dump(...)\n", "^dump(...)\n", NULL);
@@ -432,10 +432,10 @@ GOS_TEST(dump_shows_what_blocks_a_thread)
 	expect(pipe(call_pipe) == 0);
 	uint64_t a = go(caller);
 	gos_test_until(&in_call);
-	expect_text(block_of(dump(), a), "[syscall, locked to thread, created by goroutine 1]:\n", "^call_here(...)\n", "^gos_blocking(...)\n",
+	expect_text(block_of(dump(), a), "[syscall, ", "s, locked to thread, created by goroutine 1", "]:\n", "^call_here(...)\n", "^gos_blocking(...)\n",
 		    "^caller(...)\n", NULL);
 	__atomic_store_n(&record_of(a)->wait_since, gos_now() - 150 * GOS_S, __ATOMIC_RELAXED);
-	expect_text(block_of(dump(), a), "[syscall, 2 minutes, locked to thread, created by goroutine 1]:\n", "^call_here(...)\n", NULL);
+	expect_text(block_of(dump(), a), "[syscall, 2 minutes, locked to thread, created by goroutine 1", "]:\n", "^call_here(...)\n", NULL);
 	expect(write(call_pipe[1], "x", 1) == 1);
 	gos_test_until_num(1);
 }
@@ -446,7 +446,7 @@ GOS_TEST(dump_says_of_what_waits_which_thread_it_is_locked_to)
 	silent = gos_chan_make(int, 0);
 	uint64_t a = go(locked_receiver);
 	gos_test_until_waiting(a, "chan receive");
-	expect_text(block_of(dump(), a), "[chan receive, locked to thread, chan 0x", "^receive_here(...)\n", "^locked_receiver(...)\n", NULL);
+	expect_text(block_of(dump(), a), "[chan receive, ", "s, locked to thread, chan 0x", "^receive_here(...)\n", "^locked_receiver(...)\n", NULL);
 	gos_lock_thread();
 	expect_text(block_of(dump(), 1), "goroutine 1 [running, locked to thread]:\n", NULL);
 	gos_unlock_thread();
@@ -526,19 +526,19 @@ GOS_TEST(dump_says_who_holds_a_lock)
 	everybody_waits_for_locks();
 	const char *text = dump();
 	char expected[200];
-#define EXPECT_OBJECT(who, format, ...)                                           \
-	do {                                                                      \
-		snprintf(expected, sizeof expected, format ", created by goroutine 1]:\n", __VA_ARGS__); \
-		expect_text(block_of(text, lockers[who]), expected, NULL);        \
+#define EXPECT_OBJECT(who, reason, format, then, ...)                                                       \
+	do {                                                                                                \
+		snprintf(expected, sizeof expected, format then, __VA_ARGS__);                              \
+		expect_text(block_of(text, lockers[who]), "[" reason ", ", expected, ", created by goroutine 1", NULL); \
 	} while (0)
-	EXPECT_OBJECT(READS_WRITTEN, "[sync.RWMutex.RLock, rwmutex %p held by goroutine %d", (void *)&written, (int)lockers[WRITER]);
-	EXPECT_OBJECT(WRITES_WRITTEN, "[sync.RWMutex.Lock, rwmutex %p held by goroutine %d", (void *)&written, (int)lockers[WRITER]);
-	EXPECT_OBJECT(NEXT_WRITER, "[sync.RWMutex.Lock, rwmutex %p held by 2 readers", (void *)&read_by_two);
-	EXPECT_OBJECT(LATE_READER, "[sync.RWMutex.RLock, rwmutex %p held by 2 readers that goroutine %d waits for", (void *)&read_by_two,
+	EXPECT_OBJECT(READS_WRITTEN, "sync.RWMutex.RLock", "rwmutex %p held by goroutine %d", " for ", (void *)&written, (int)lockers[WRITER]);
+	EXPECT_OBJECT(WRITES_WRITTEN, "sync.RWMutex.Lock", "rwmutex %p held by goroutine %d", " for ", (void *)&written, (int)lockers[WRITER]);
+	EXPECT_OBJECT(NEXT_WRITER, "sync.RWMutex.Lock", "rwmutex %p held by 2 readers", "", (void *)&read_by_two);
+	EXPECT_OBJECT(LATE_READER, "sync.RWMutex.RLock", "rwmutex %p held by 2 readers that goroutine %d waits for", "", (void *)&read_by_two,
 		      (int)lockers[NEXT_WRITER]);
-	EXPECT_OBJECT(ONCE_WAITER, "[sync.Once.Do, once %p run by goroutine %d", (void *)&once, (int)lockers[ONCE_RUNNER]);
-	EXPECT_OBJECT(COND_WAITER, "[sync.Cond.Wait, cond %p", (void *)&condition);
-	EXPECT_OBJECT(GROUP_WAITER, "[sync.WaitGroup.Wait, waitgroup %p with 7 to come", (void *)&group);
+	EXPECT_OBJECT(ONCE_WAITER, "sync.Once.Do", "once %p run by goroutine %d", " for ", (void *)&once, (int)lockers[ONCE_RUNNER]);
+	EXPECT_OBJECT(COND_WAITER, "sync.Cond.Wait", "cond %p", "", (void *)&condition);
+	EXPECT_OBJECT(GROUP_WAITER, "sync.WaitGroup.Wait", "waitgroup %p with 7 to come", "", (void *)&group);
 }
 
 GOS_TEST(dump_shows_files_and_lines_where_libdw_is)
@@ -731,6 +731,32 @@ GOS_TEST(dump_of_many_is_read_by_panicparse)
 
 /* ---- deaths --------------------------------------------------------------------------------------------------------- */
 
+static NOINLINE void panic_late(void)
+{
+	gos_panic("late");
+}
+
+/* Others than the one of that name wait for ever. */
+static NOINLINE void make_child(void (*fn)(void))
+{
+	go(fn);
+	gos_sleep(3600 * GOS_S);
+	KEEP_FRAME;
+}
+
+static NOINLINE void child(void)
+{
+	gos_set_label("request", "r-881");
+	make_child(panic_late);
+	KEEP_FRAME;
+}
+
+static void die_in_a_grandchild(void)
+{
+	make_child(child);
+	KEEP_FRAME;
+}
+
 static void die_by_panic(void)
 {
 	silent = gos_chan_make(int, 0);
@@ -837,6 +863,25 @@ static void (*volatile no_function)(void);
 static NOINLINE void touch_nowhere(void)
 {
 	*nowhere = 1;
+	KEEP_FRAME;
+}
+
+SIGNALLED static void fault_late(void)
+{
+	touch_nowhere();
+	KEEP_FRAME;
+}
+
+SIGNALLED static NOINLINE void make_faulty(void)
+{
+	go(fault_late);
+	gos_sleep(3600 * GOS_S);
+	KEEP_FRAME;
+}
+
+SIGNALLED static void die_by_fault_of_a_child(void)
+{
+	make_faulty();
 	KEEP_FRAME;
 }
 
@@ -967,19 +1012,33 @@ static const struct gos_death deaths[] = {
 	 die_by_closed_channel,
 	 2,
 	 {"panic: ", "goroutine 1 [running]:\ngos_chan_send(...)\n\t", "die_by_closed_channel(...)\n\t"}},
+	{"panic_of_a_child",
+	 die_in_a_grandchild,
+	 2,
+	 {"panic: late\n\ngoroutine 3 [running]:\ngos_panic(...)\n", "created by make_child\n\t", "\n\ngoroutine 3 is running on thread ", " at panic_late (test_traceback.c:",
+	  "; created by goroutine 2 at make_child (test_traceback.c:", "; request=r-881\n\tcalled from child (test_traceback.c:",
+	  "\n\tancestor goroutine 2, created by goroutine 1 at make_child (test_traceback.c:", "\n\tcalled from die_in_a_grandchild (test_traceback.c:",
+	  "\n\tancestor goroutine 1\n"},
+	 "GOSDEBUG=creationstack=8,ancestors=4"},
+	{"panic_of_a_child_by_itself", /* without being asked: one call, and no ancestors */
+	 die_in_a_grandchild,
+	 2,
+	 {"\n\ngoroutine 3 is running on thread ", "; request=r-881\n\tcalled from child (test_traceback.c:"},
+	 .never = "ancestor"},
+	{"panic_of_a_child_without_traceback", die_in_a_grandchild, 2, {"panic: late\n"}, "GOSTRACEBACK=none", .never = "goroutine "},
 	{"throw", die_by_throw, 2, {"gossamer: fatal error: it is broken\n\ngoroutine 1 [running]:\n", "die_by_throw(...)"}},
 	{"exhaustion", die_by_exhaustion, 2, {"gossamer: fatal error: cannot allocate a thing: Cannot allocate memory\n"}},
 	{"deadlock",
 	 die_by_deadlock,
 	 2,
 	 {"fatal error: all goroutines are asleep - deadlock!\n\n", "goroutine 1: select; ",
-	  "\"a (b); c\": chan receive on chan 0x", ": sync.Mutex.Lock on mutex 0x", " \"a (b); c\"\n\ngoroutine ", " \"a (b); c\", which waits in chan receive\n\ngoroutine 1 [select",
+	  "\"a (b); c\": chan receive on chan 0x", ": sync.Mutex.Lock on mutex 0x", " \"a (b); c\" for ", "; it has waited ", "\n\ngoroutine ", " \"a (b); c\", which waits in chan receive\n\ngoroutine 1 [select",
 	  "deep_in_select(...)", "blocked(...)"}},
 	{"deadlock_of_locks",
 	 die_by_deadlock_of_locks,
 	 2,
 	 {"deadlock!\n\n", "goroutine 1: sync.Mutex.Lock on mutex 0x", ": sync.RWMutex.RLock on rwmutex 0x", " held by goroutine ",
-	  ": sync.RWMutex.Lock on rwmutex 0x", " held by 2 readers\n", "\n\ngoroutine 1 [sync.Mutex.Lock, mutex 0x", "write_lock(...)"}},
+	  ": sync.RWMutex.Lock on rwmutex 0x", " held by 2 readers; it has waited ", "\n\ngoroutine 1 [sync.Mutex.Lock, ", "mutex 0x", "write_lock(...)"}},
 	{"in_call",
 	 die_in_call,
 	 2,
@@ -988,9 +1047,9 @@ static const struct gos_death deaths[] = {
 	{"quit",
 	 quit_oneself,
 	 2,
-	 {"SIGQUIT: quit\nPC=0x", "goroutine ", "[chan receive, chan 0x", "receive_here(...)\n\t", "receiver(...)\n\t"}},
+	 {"SIGQUIT: quit\nPC=0x", "goroutine ", "[chan receive, ", "chan 0x", "receive_here(...)\n\t", "receiver(...)\n\t"}},
 	{"quit_without_traceback", quit_oneself, 2, {"SIGQUIT: quit\nPC=0x"}, "GOSTRACEBACK=none", .never = "goroutine "},
-	{"quit_in_the_background", quit_oneself_in_the_background, 2, {"SIGQUIT: quit\nPC=0x", "[chan receive, chan 0x"}, .plain = true},
+	{"quit_in_the_background", quit_oneself_in_the_background, 2, {"SIGQUIT: quit\nPC=0x", "[chan receive, ", "chan 0x"}, .plain = true},
 	{"child",
 	 die_in_child,
 	 2,
@@ -1007,6 +1066,11 @@ static const struct gos_death deaths[] = {
 	 {"gossamer: goroutine ", "\"greedy\" exceeds its stack of 65536 bytes\nfatal error: stack overflow\n",
 	  "[running, \"greedy\", ", "swallow(...)\n\t", "additional frames elided", "greedy(...)\n\t",
 	  "created by die_by_overflow\n"}},
+	{"fault_of_a_child",
+	 die_by_fault_of_a_child,
+	 -SIGSEGV,
+	 {"\n\ngoroutine 2 [running]:\ntouch_nowhere(...)\n", "created by make_faulty\n", "\n\ngoroutine 2 is running on thread ", " at touch_nowhere (test_traceback.c:",
+	  "; created by goroutine 1 at make_faulty (test_traceback.c:", "\n\tcalled from die_by_fault_of_a_child (test_traceback.c:"}},
 	{"fault",
 	 die_by_fault,
 	 -SIGSEGV,
@@ -1020,7 +1084,7 @@ static const struct gos_death deaths[] = {
 	{"abort_in_call",
 	 die_by_abort_in_call,
 	 -SIGABRT,
-	 {"[signal SIGABRT: abort code=", "goroutine 1 [syscall]:\n", "abort(...)\n\t", "abort_in_call(...)\n\t", "gos_blocking(...)\n\t"}},
+	 {"[signal SIGABRT: abort code=", "goroutine 1 [syscall, ", "s]:\n", "abort(...)\n\t", "abort_in_call(...)\n\t", "gos_blocking(...)\n\t"}},
 	{"locked",
 	 die_locked,
 	 -SIGSEGV,

@@ -218,7 +218,7 @@ static const struct gos_death deaths[] = {
 	{"negative_at_once", negative_at_once, 2, {"panic: negative wait group counter", "gos_waitgroup_done", "negative_at_once"}},
 	{"raised_with_a_waiter", raised_with_a_waiter, 2, {"panic: wait group raised from zero while goroutines wait", "gos_waitgroup_add"}},
 	{"reused_too_early", reused_too_early, 2, {"panic: wait group reused before its last wait returned", "goroutine 2 [running]:", "gos_waitgroup_wait", "wait_only"}},
-	{"nobody_does", nobody_does, 2, {"fatal error: all goroutines are asleep - deadlock!", "goroutine 1 [sync.WaitGroup.Wait, waitgroup 0x"}},
+	{"nobody_does", nobody_does, 2, {"fatal error: all goroutines are asleep - deadlock!", "goroutine 1 [sync.WaitGroup.Wait, ", "waitgroup 0x"}},
 };
 GOS_DEATHS(deaths)
 

@@ -71,7 +71,7 @@ struct gos_death {
 	const char *name;
 	void (*body)(void);      /* goroutine 1 of a new process */
 	int code;                /* its exit code; -SIGABRT: killed by that signal */
-	const char *says[8];     /* each stands on stderr, in this order */
+	const char *says[12];    /* each stands on stderr, in this order */
 	const char *environment; /* "NAME=value", or NULL */
 	bool plain;              /* the runtime is not started: body runs on the process's own thread */
 	const char *never;       /* does not stand on stderr; or NULL */
