@@ -18,7 +18,7 @@
  * SIGSEGV, SIGBUS and SIGFPE that a program could recover from do not come that far: become_panic.
  *
  * The signal that asks a running goroutine for its frames is SIGURG, as in Go: its default is to be ignored, and hardly anybody uses it.
- * A thread in a system call that SA_RESTART does not restart sees EINTR.
+ * Goroutines in blocking sections are not asked (dump.c), since a thread in a system call that SA_RESTART does not restart sees EINTR: only one that blocks its thread without saying so.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -454,7 +454,8 @@ static void on_capture(int signal, siginfo_t *info, void *context)
 	errno = saved;
 }
 
-bool rt_capture_thread(uint32_t tid, struct rt_trace *trace, uint64_t *sp)
+/* The thread `tid` has been told that it is to be asked. */
+static bool capture(uint32_t tid, struct rt_trace *trace, uint64_t *sp)
 {
 	struct capture *c = &captures[current_tid() == rt_load_relaxed(&dumper.tid) ? 0 : 1];
 	uint32_t before = rt_load_acquire(&c->state);
@@ -480,6 +481,20 @@ bool rt_capture_thread(uint32_t tid, struct rt_trace *trace, uint64_t *sp)
 	*sp = c->sp;
 	rt_store_release(&c->state, (uint32_t)CAPTURE_FREE);
 	return true;
+}
+
+uint32_t rt_asked[2];
+
+enum rt_capture rt_capture_thread(struct gos_m *mp, const struct gos_g *gp, struct rt_trace *trace, uint64_t *sp)
+{
+	enum rt_capture result = RT_CAPTURE_ELSEWHERE;
+	uint32_t tid = rt_load_relaxed(&mp->tid), *asked = &rt_asked[current_tid() == rt_load_relaxed(&dumper.tid) ? 0 : 1];
+	rt_store_relaxed(asked, tid);
+	rt_fence(); /* wait_for_signal, in syscall.c */
+	if (rt_load_relaxed(&gp->status) == GOS_RUNNING && rt_load_relaxed(&mp->curg) == gp)
+		result = capture(tid, trace, sp) ? RT_CAPTURED : RT_CAPTURE_SILENT;
+	rt_store_release(asked, 0u);
+	return result;
 }
 
 static bool libc_is_inside; /* of the program: where libc's code is in it is not known */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct gos_g;
 struct gos_m;
 struct rt_regs;
 struct rt_report;
@@ -46,7 +47,12 @@ void rt_dying_print(struct rt_report *report);
 /* Code 2, or SIGABRT with a core under GOSTRACEBACK=crash. */
 _Noreturn void rt_dying_end(void);
 
-/* The frames of another thread of ours, by a signal to it. False: it did not answer in time. */
-bool rt_capture_thread(uint32_t tid, struct rt_trace *trace, uint64_t *sp);
+/*
+ * The frames of gp, which runs on mp, another thread of ours, by a signal to it; of what that thread runs when the signal comes: *sp tells. Where gp is in a blocking section, or no
+ * longer on mp, nothing is sent, since a signal ends system calls.
+ */
+extern uint32_t rt_asked[2]; /* of the dumper, of who prints without it: the thread that is about to be sent that signal, where no blocking section begins meanwhile; 0. Sync: atomic */
+enum rt_capture { RT_CAPTURED, RT_CAPTURE_ELSEWHERE, RT_CAPTURE_SILENT }; /* it did not answer in time */
+enum rt_capture rt_capture_thread(struct gos_m *mp, const struct gos_g *gp, struct rt_trace *trace, uint64_t *sp);
 
 #endif

@@ -5,6 +5,7 @@
  * Always true:
  *  - The world is not stopped. A goroutine that is on no thread is copied whole between two equal, even readings of g->seq; one
  *    that runs is asked for its frames by a signal to its thread, and proved to have been the one asked for by its stack pointer.
+ *    One in a blocking section is left alone: a signal would end the call that it is in. Where it stands is known from the kernel or from when its section began.
  *  - Nothing of the runtime is written or locked. What a goroutine waits on may be gone by now, so it is read by rt_peek.
  *  - Memory is bounded: one stack, one block of text and one symbol table at a time.
  *  - panicparse reads it: file names that it does not know as source get an ending that it does; what Go does not print
@@ -17,6 +18,7 @@
 #endif
 #include "dump.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,6 +41,7 @@
 #define COPY_MAX (64u << 20) /* of one stack; deeper frames than that are not shown */
 #define WAITS_MAX 100        /* lines of a deadlock report */
 #define STUCK_MAX 20         /* sentences after the stacks of a report that somebody reads on a terminal */
+#define LEVELS_MAX 64        /* frames that are searched for by their frame pointers */
 #define BEAT 16384           /* goroutines that are only glanced at */
 #define ATTEMPTS 200         /* to find one goroutine standing still, or running, but not between the two */
 
@@ -413,6 +416,132 @@ static bool is_alive(uint32_t status)
 	return status != GOS_IDLE && status != GOS_DEAD;
 }
 
+/* ---- one in a system call ---- */
+
+/* Where a thread of ours stands that sleeps in the kernel; false: it does not, or that cannot be known. */
+static bool stands_in_kernel(uint32_t tid, uint64_t *sp, uint64_t *pc)
+{
+	char path[64], text[256], *to = stpcpy(path, "/proc/self/task/"), digits[12], *digit = digits + sizeof digits;
+	*--digit = 0;
+	do {
+		*--digit = (char)('0' + tid % 10);
+	} while ((tid /= 10) != 0);
+	stpcpy(stpcpy(to, digit), "/syscall");
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ssize_t n = read(fd, text, sizeof text - 1);
+	close(fd);
+	if (n <= 0 || text[0] == 'r') /* "running" */
+		return false;
+	text[n] = 0;
+	/* The last two numbers: "230 0x0 ... 0x7ffd79e258 0x7f8275553503" */
+	uint64_t value[2] = {0, 0};
+	int words = 0;
+	for (const char *at = text; (at = strstr(at, " 0x")) != NULL; words++) {
+		value[0] = value[1];
+		value[1] = 0;
+		for (at += 3; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
+			value[1] = value[1] << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+	}
+	*sp = value[0];
+	*pc = value[1];
+	return words >= 2;
+}
+
+static bool stack_word(const struct rt_memory *memory, uint64_t at, uint64_t *value)
+{
+	if (at < memory->lo || memory->hi - at < sizeof *value || at > memory->hi)
+		return false;
+	memcpy(value, memory->bytes + (at - memory->lo), sizeof *value);
+	return true;
+}
+
+/*
+ * What the frame pointer is at sp, where it was `rbp` when the stack pointer was `end`: each frame since keeps the one above it, next to where it returns to. 0: two
+ * words of the stack could be that, so it is not known.
+ */
+static uint64_t frame_pointer_at(const struct rt_memory *memory, uint64_t sp, uint64_t end, uint64_t rbp)
+{
+	for (int levels = 0; levels < LEVELS_MAX; levels++) {
+		uint64_t found = 0, word, back;
+		struct rt_module module;
+		for (uint64_t at = sp & ~UINT64_C(7); at < end && stack_word(memory, at, &word); at += 8) {
+			if (word != rbp || !stack_word(memory, at + 8, &back) || !rt_module_of(back, &module))
+				continue;
+			if (found != 0)
+				return 0;
+			found = at;
+		}
+		if (found == 0)
+			return rbp;
+		rbp = end = found;
+	}
+	return 0;
+}
+
+/* Whether the trace ends where every goroutine begins. */
+static bool is_whole(const struct rt_trace *trace)
+{
+	const struct rt_frame *last = rt_trace_frame(trace, trace->total - 1);
+	return last->pc - (uint64_t)(uintptr_t)gos_runtime.start_pc < 256;
+}
+
+enum in_call { CALL_SEEN, CALL_UNKNOWN, CALL_CHANGED };
+
+/*
+ * gp blocks its thread. Of its registers the kernel tells two, where the thread sleeps; from those its frames are known where each of them says how to come to the next without the others,
+ * or with the frame pointer that it had when its section began. Else it is shown from where that was, which is what Go shows of a system call. In neither case if it does not
+ * stand where it stood, or is in another section, after its stack was copied.
+ */
+RT_READS_WHILE_WRITTEN static enum in_call look_in_call(struct printer *p, struct gos_g *gp, struct gos_m *mp, uint32_t tid, uint32_t status)
+{
+	struct rt_section section = {.count = rt_load_acquire(&mp->section.count)};
+	section.sp = rt_load_acquire(&mp->section.sp);
+	section.rbp = rt_load_acquire(&mp->section.rbp);
+	section.pc = rt_load_acquire(&mp->section.pc);
+	uint64_t lo = p->g.stack_lo, hi = p->g.stack_hi, sp = 0, pc = 0, again_sp = 0, again_pc = 0;
+	bool asleep = stands_in_kernel(tid, &sp, &pc) && sp >= lo && sp < hi, begun = status == GOS_SYSCALL && section.sp >= lo && section.sp < hi;
+	if (!asleep && !begun)
+		return CALL_UNKNOWN;
+	uint64_t from = asleep && (!begun || sp < section.sp) ? sp : section.sp;
+	from = from - lo >= 128 ? from - 128 : lo; /* what was just popped, in the red zone, is said to be there still */
+	size_t size = hi - from;
+	if (size > COPY_MAX || !copy_room(p, size) || rt_peek(p->copy, from, size) != size)
+		return CALL_UNKNOWN;
+	rt_fence_acquire();
+	if (rt_load_relaxed(&gp->status) != status || rt_load_relaxed(&gp->goid) != p->g.goid || rt_load_relaxed(&gp->m) != mp || rt_load_relaxed(&mp->curg) != gp ||
+	    rt_load_relaxed(&mp->section.count) != section.count)
+		return CALL_CHANGED;
+	p->g.status = status;
+	p->g.wait_since = rt_load_relaxed(&gp->wait_since);
+	p->memory = (struct rt_memory){.lo = from, .hi = hi, .bytes = p->copy};
+
+	struct rt_regs regs = {.known = 1U << RT_REG_RSP | 1U << RT_REG_RIP};
+	if (asleep && stands_in_kernel(tid, &again_sp, &again_pc) && again_sp == sp && again_pc == pc) {
+		regs.value[RT_REG_RSP] = sp;
+		regs.value[RT_REG_RIP] = pc;
+		if (begun && sp <= section.sp) {
+			/* Where it was no frame pointer, those who were called since have kept it. */
+			bool frames = section.rbp >= section.sp && section.rbp < hi;
+			uint64_t rbp = frames ? frame_pointer_at(&p->memory, sp, section.sp, section.rbp) : section.rbp;
+			regs.value[RT_REG_RBP] = rbp;
+			regs.known |= !frames || rbp != 0 ? 1U << RT_REG_RBP : 0;
+		}
+		rt_unwind_trace(&regs, true, &p->memory, &p->trace);
+		if (is_whole(&p->trace) || !begun || section.sp < sp) /* it has left the function in which its section began: this is all that can be known */
+			return is_whole(&p->trace) || begun ? CALL_SEEN : CALL_UNKNOWN;
+	}
+	if (!begun)
+		return CALL_UNKNOWN;
+	regs.value[RT_REG_RSP] = section.sp;
+	regs.value[RT_REG_RIP] = section.pc;
+	regs.value[RT_REG_RBP] = section.rbp;
+	regs.known |= 1U << RT_REG_RBP;
+	rt_unwind_trace(&regs, false, &p->memory, &p->trace);
+	return CALL_SEEN;
+}
+
 /* Leaves in p->g what the goroutine was, and in p->trace its frames. */
 RT_READS_WHILE_WRITTEN static enum found look_at(struct printer *p, struct gos_g *gp)
 {
@@ -448,12 +577,24 @@ RT_READS_WHILE_WRITTEN static enum found look_at(struct printer *p, struct gos_g
 			continue;
 		}
 		uint32_t tid = rt_load_relaxed(&mp->tid);
+		if (status == GOS_SYSCALL || status == GOS_RUNNING) {
+			enum in_call in_call = look_in_call(p, gp, mp, tid, status);
+			if (in_call == CALL_SEEN)
+				return FOUND_RUNNING;
+			if (in_call == CALL_UNKNOWN && status == GOS_SYSCALL)
+				return FOUND_SILENT;
+			if (in_call == CALL_CHANGED)
+				continue;
+		}
 		if (tid == p->out.report->tid)
 			return FOUND_SILENT; /* it waits for this report */
 		for (uint32_t i = 0; i < p->silent_count; i++)
 			if (p->silent[i] == tid)
 				return FOUND_SILENT;
-		if (!rt_capture_thread(tid, &p->trace, &sp)) {
+		enum rt_capture captured = rt_capture_thread(mp, gp, &p->trace, &sp);
+		if (captured == RT_CAPTURE_ELSEWHERE)
+			continue;
+		if (captured == RT_CAPTURE_SILENT) {
 			if (p->silent_count < sizeof p->silent / sizeof *p->silent)
 				p->silent[p->silent_count++] = tid;
 			return FOUND_SILENT;

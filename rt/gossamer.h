@@ -596,8 +596,8 @@ GOS_API int gos_recovered_signal(void);
 
 /* ---- looks ------------------------------------------------------------------------------------------------- */
 
-/* Writes every goroutine's traceback to fd in Go's format. Threads that run goroutines, or that these block, are asked by a signal, SIGURG: a system call there that
- * SA_RESTART does not restart, such as that of sleep or poll, ends early or with EINTR. Any thread may call, not a signal handler.
+/* Writes every goroutine's traceback to fd in Go's format. Threads that run goroutines are asked by a signal, SIGURG: a system call there that SA_RESTART does not
+ * restart, such as that of sleep or poll, may end early or with EINTR; one between gos_blocking_begin and gos_blocking_end is not disturbed. Any thread may call, not a signal handler.
  * Blocks: the thread, while it writes.  Panics: no.  Owns: nothing. */
 GOS_API void gos_stack_dump(int fd);
 

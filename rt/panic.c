@@ -206,7 +206,7 @@ static _Noreturn void resume(struct rt_panic *p)
 		rt_unwinding_pop(gp);
 	rt_unwinding_pop(gp);
 	for (uint64_t i = 0; i < target->calls; i++) /* the frame was in a blocking section, which the panic ended */
-		rt_entersyscall(target->pc);
+		rt_entersyscall_in(target->pc, (uint64_t)(uintptr_t)target->sp, target->saved[1]); /* rbp */
 	leave_frames(gp, target);
 	rt_defer_frame_resume(target);
 }

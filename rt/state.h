@@ -274,6 +274,15 @@ struct gos_p {
 	uint64_t no_flight[RT_CACHE_LINE / 8 + 2] __attribute__((aligned(RT_CACHE_LINE))); /* a gos_flight_ring for what is not recorded. Owner: the P */
 };
 
+/*
+ * Where a goroutine's stack stood when its blocking section began: for who shows its frames without a signal to its thread, which would end the call that it is in. Sync: atomic,
+ * written by the M before its goroutine is in SYSCALL; count first, so that who reads the same count before and after has read what belongs together.
+ */
+struct rt_section {
+	uint64_t count; /* of sections begun here */
+	uint64_t sp, rbp, pc;
+};
+
 struct gos_m {
 	struct gos_g g0; /* the thread's own stack, on which the scheduler loop runs; goid 0 */
 	uint32_t id;
@@ -296,6 +305,7 @@ struct gos_m {
 	void (*commit)(struct gos_g *prev, void *arg);
 	void *commit_arg;
 	void *signal_stack;
+	struct rt_section section;
 };
 
 struct gos_watch {

@@ -10,12 +10,27 @@
 #include "syscall.h"
 
 #include <errno.h>
+#include <time.h>
 
+#include "crash.h"
 #include "gossamer.h"
 #include "hold.h"
 #include "park.h"
 
-RT_NOINLINE void rt_entersyscall(void *pc)
+#define ASKED_MS 2000 /* who asks gives up after a second: crash.c */
+
+/*
+ * Somebody is about to send this thread a signal, to learn where the goroutine stands, and has seen it run: it comes here, where it ends no call of the program's. Who asks
+ * says so before he looks at the status, and we look whether anybody has after we have changed it, so one of us sees the other.
+ */
+static RT_NOINLINE void wait_for_signal(struct gos_m *mp)
+{
+	struct timespec ms = {.tv_nsec = 1000 * 1000};
+	for (int i = 0; (rt_load_relaxed(&rt_asked[0]) == mp->tid || rt_load_relaxed(&rt_asked[1]) == mp->tid) && i < ASKED_MS; i++)
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
+}
+
+RT_INLINE void enter(void *pc, uint64_t sp, uint64_t rbp, uint64_t at)
 {
 	struct gos_m *mp = rt_tls_m;
 	if (rt_unlikely(mp == NULL || rt_load_relaxed(&mp->go_on) == 0)) {
@@ -29,6 +44,10 @@ RT_NOINLINE void rt_entersyscall(void *pc)
 	struct gos_p *pp = mp->p;
 
 	rt_lock_check_none();
+	rt_store_relaxed(&mp->section.count, mp->section.count + 1);
+	rt_store_release(&mp->section.sp, sp);
+	rt_store_release(&mp->section.rbp, rbp);
+	rt_store_release(&mp->section.pc, at);
 	gp->wait_pc = pc;
 	rt_times_pass(mp, gp, GOS_RUNNING);
 	RT_PROBE1(g_syscall, gp->goid);
@@ -41,6 +60,24 @@ RT_NOINLINE void rt_entersyscall(void *pc)
 	rt_exchange(&pp->status, (uint32_t)GOS_P_SYSCALL); /* from here it may be taken */
 	if (rt_unlikely(rt_load_relaxed(&rt_sched.sysmon_away) != RT_SYSMON_NEAR))
 		rt_note_wake(&rt_sched.sysmon_note);
+	if (rt_unlikely((rt_load_relaxed(&rt_asked[0]) | rt_load_relaxed(&rt_asked[1])) != 0)) /* after the exchange, which orders it */
+		wait_for_signal(mp);
+}
+
+/* The registers of who has called the function whose frame this is, when it returns. */
+#define CALLER_SP(frame) ((uint64_t)(uintptr_t)(frame) + 16)
+#define CALLER_RBP(frame) (((const uint64_t *)(frame))[0])
+#define CALLER_PC(frame) (((const uint64_t *)(frame))[1])
+
+RT_NOINLINE void rt_entersyscall(void *pc)
+{
+	const void *frame = __builtin_frame_address(0);
+	enter(pc, CALLER_SP(frame), CALLER_RBP(frame), CALLER_PC(frame));
+}
+
+RT_NOINLINE void rt_entersyscall_in(void *pc, uint64_t sp, uint64_t rbp)
+{
+	enter(pc, sp, rbp, (uint64_t)(uintptr_t)pc);
 }
 
 bool rt_syscall_retake(struct gos_p *pp)
@@ -133,7 +170,8 @@ RT_NOINLINE bool rt_exitsyscall(void)
 
 void gos_blocking_begin(void)
 {
-	rt_entersyscall(__builtin_return_address(0));
+	const void *frame = __builtin_frame_address(0);
+	rt_entersyscall_in(__builtin_return_address(0), CALLER_SP(frame), CALLER_RBP(frame));
 }
 
 /* errno is the caller's business until here, so it is kept: on the thread that the goroutine is then on. */

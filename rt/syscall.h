@@ -10,8 +10,10 @@
 
 #include "schedule.h"
 
-/* pc is where the user's code stands. They nest. From a goroutine, holding no lock of the runtime; nothing that needs a P in between. */
+/* pc is where the user's code stands. They nest. From a goroutine, holding no lock of the runtime; nothing that needs a P in between. The caller does not return before the section ends. */
 void rt_entersyscall(void *pc);
+/* The same; but who does not return before it ends, if anybody, is the function that stands at `pc` with these registers. */
+void rt_entersyscall_in(void *pc, uint64_t sp, uint64_t rbp);
 /* The goroutine runs again when it returns, perhaps on another M. False: there was no beginning. */
 bool rt_exitsyscall(void);
 
