@@ -135,6 +135,14 @@ static struct rt_report *watch_report(void)
 	return &report;
 }
 
+/* ns that this thread has run. */
+static int64_t work_done(void)
+{
+	struct timespec ts = {0, 0};
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * GOS_S + ts.tv_nsec;
+}
+
 static void *dumper_main(void *arg)
 {
 	int64_t watch_at = rt_real_now() + WATCH_NS; /* when the next look is due */
@@ -167,11 +175,11 @@ static void *dumper_main(void *arg)
 			stop_forever();
 		if (report != &dying_report)
 			rt_traceback_refresh();
-		int64_t began = rt_real_now();
+		int64_t worked = work_done();
 		rt_report_print(report, true);
 		if (report != &asked_report && report != &dying_report) {
-			int64_t took = rt_real_now() - began;
-			watch_at = began + took + (took * WATCH_PART > WATCH_NS ? took * WATCH_PART : WATCH_NS);
+			int64_t took = work_done() - worked; /* not what it waited for a processor */
+			watch_at = rt_real_now() + (took * WATCH_PART > WATCH_NS ? took * WATCH_PART : WATCH_NS);
 		}
 		/* WORKING, unless taken over. */
 		if (!rt_cas(&dumper.phase, (uint32_t)RT_DUMPER_WORKING, (uint32_t)RT_DUMPER_IDLE))
