@@ -970,6 +970,66 @@ void rt_unwind_trace(const struct rt_regs *regs, bool exact, struct rt_memory *m
 	} while (rt_cursor_step(&cursor));
 }
 
+static const struct rt_frame_rule *rule_of(struct rt_rules *rules, uint64_t pc)
+{
+	size_t i = (size_t)((pc * UINT64_C(0x9e3779b97f4a7c15)) >> 40) & (RT_RULES - 1);
+	if (rules->known[i].pc != pc) {
+		rules->known[i].rule = rt_frame_rule(pc);
+		rules->known[i].pc = pc;
+	}
+	return &rules->known[i].rule;
+}
+
+bool rt_unwind_trace_by_rules(struct rt_rules *rules, const struct rt_regs *regs, struct rt_memory *memory, struct rt_trace *trace)
+{
+	uint64_t pc = regs->value[RT_REG_RIP], sp = regs->value[RT_REG_RSP], rbp = regs->value[RT_REG_RBP], up;
+	bool rbp_known = (regs->known >> RT_REG_RBP & 1) != 0;
+	trace->total = 0;
+	if ((regs->known >> RT_REG_RSP & 1) == 0)
+		return false;
+	while (true) {
+		size_t i = trace->total++;
+		struct rt_frame *to = i < RT_TRACE_HALF ? &trace->first[i] : &trace->last[i % RT_TRACE_HALF];
+		to->pc = pc;
+		to->exact = false;
+		const struct rt_frame_rule *rule = rule_of(rules, pc);
+		switch ((enum rt_frame_kind)rule->kind) {
+		case RT_FRAME_UNKNOWN:
+		case RT_FRAME_LAST:
+			return true;
+		case RT_FRAME_OF_RSP:
+			up = sp + (uint64_t)(int64_t)rule->cfa;
+			break;
+		case RT_FRAME_OF_RBP:
+		case RT_FRAME_AT_RBP:
+			if (!rbp_known)
+				return false;
+			up = rbp + (uint64_t)(int64_t)rule->cfa;
+			if (rule->kind == RT_FRAME_AT_RBP && !read_word(memory, up, 8, &up))
+				return false;
+			break;
+		default:
+			return false;
+		}
+		if (up <= sp || !read_word(memory, up - 8, 8, &pc) || pc < 4096)
+			return false;
+		switch ((enum rt_frame_rbp)rule->rbp) {
+		case RT_RBP_KEPT:
+			break;
+		case RT_RBP_SAVED:
+		case RT_RBP_SAVED_AT_RBP:
+			if (rule->rbp == RT_RBP_SAVED_AT_RBP && !rbp_known)
+				return false;
+			rbp_known = read_word(memory, (rule->rbp == RT_RBP_SAVED ? up : rbp) + (uint64_t)(int64_t)rule->rbp_at, 8, &rbp);
+			break;
+		case RT_RBP_LOST:
+			rbp_known = false;
+			break;
+		}
+		sp = up;
+	}
+}
+
 const struct rt_frame *rt_trace_frame(const struct rt_trace *trace, size_t i)
 {
 	if (i < RT_TRACE_HALF)

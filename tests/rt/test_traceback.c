@@ -211,6 +211,12 @@ PLAIN_TEST(unwind_survives_a_stack_of_noise)
 		struct rt_memory memory = {.lo = base, .hi = base + sizeof copy, .bytes = (const char *)copy};
 		size_t n = rt_unwind(&regs, round % 2, &memory, frames, 5000);
 		expect(n >= 1 && n <= sizeof copy / 8 + 4);
+		static struct rt_rules rules;
+		static struct rt_trace trace, other;
+		if (rt_unwind_trace_by_rules(&rules, &regs, &memory, &trace)) {
+			rt_unwind_trace(&regs, false, &memory, &other);
+			expect_eq(trace.total, other.total);
+		}
 	}
 }
 
@@ -305,6 +311,16 @@ static void fresh(int unused)
 	(void)unused;
 }
 
+static struct gos_g *record_of(uint64_t goid)
+{
+	for (uint64_t i = 0; i < gos_runtime.gcount; i++) {
+		struct gos_g *gp = rt_goroutine_number(i);
+		if (gp->goid == goid)
+			return gp;
+	}
+	return NULL;
+}
+
 static char dump_text[8 << 20];
 
 /* The dump goes to a file that is in memory, so that nobody needs to read while it is written. */
@@ -392,6 +408,83 @@ GOS_TEST(dump_shows_where_each_goroutine_stands)
 	expect(strstr(block, "created by") == NULL);
 }
 
+static int receive_in_order(const void *a, const void *b)
+{
+	(void)a;
+	(void)b;
+	receive_here();
+	KEEP_FRAME;
+	return 0;
+}
+
+/* From within libc. */
+static NOINLINE void receive_within_sort(void)
+{
+	int two[2] = {2, 1};
+	qsort(two, 2, sizeof *two, receive_in_order);
+	KEEP_FRAME;
+}
+
+static NOINLINE void receive_aligned(void)
+{
+	struct {
+		char bytes[128];
+	} __attribute__((aligned(64))) some;
+	memset(&some, 1, sizeof some);
+	receive_here();
+	__asm__ volatile("" ::"r"(&some) : "memory");
+}
+
+static NOINLINE void receive_deep(int depth)
+{
+	char *some = alloca((size_t)depth * 16 + 16);
+	some[0] = 1;
+	if (depth == 0)
+		receive_aligned();
+	else if (depth == 3)
+		receive_within_sort();
+	else
+		receive_deep(depth - 1);
+	__asm__ volatile("" ::"r"(some) : "memory");
+}
+
+/* Frames of every kind, found in both ways. */
+GOS_TEST(unwinding_by_rules_agrees_with_the_tables)
+{
+	enum { KINDS = 120 };
+	static struct rt_rules rules;
+	static struct rt_trace slow, fast;
+	struct gos_g *gps[KINDS + 3];
+	size_t n = 0, by_rules = 0, longest = 0;
+	silent = gos_chan_make(int, 0);
+	for (int i = 0; i < KINDS; i++)
+		gps[n++] = record_of(go(receive_deep, i % 3 + (i / 3 != 1 ? 0 : 4)));
+	gps[n++] = record_of(go(receive_deep, 2));
+	gps[n++] = record_of(go(deep, 300));
+	gps[n++] = record_of(go(receiver));
+	gos_test_until_n_waiting(n, "chan receive");
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < n; i++) {
+			uint64_t sp = gps[i]->sched.sp;
+			struct rt_memory memory = {.lo = sp, .hi = gps[i]->stack_hi, .bytes = (const char *)(uintptr_t)sp};
+			struct rt_regs regs;
+			rt_regs_parked(&regs, sp, (uint64_t)(uintptr_t)gos_runtime.resume_pc);
+			rt_unwind_trace(&regs, false, &memory, &slow);
+			if (!rt_unwind_trace_by_rules(&rules, &regs, &memory, &fast))
+				continue;
+			by_rules++;
+			expect_eq(fast.total, slow.total);
+			longest = fast.total > longest ? fast.total : longest;
+			for (size_t f = 0; f < slow.total; f++) {
+				const struct rt_frame *a = rt_trace_frame(&slow, f), *b = rt_trace_frame(&fast, f);
+				expect((a == NULL) == (b == NULL) && (a == NULL || (a->pc == b->pc && a->exact == b->exact)));
+			}
+		}
+	}
+	expect_eq(by_rules, 2 * n);
+	expect_gt(longest, 300);
+}
+
 static int call_pipe[2];
 static volatile int in_call;
 
@@ -416,16 +509,6 @@ static NOINLINE void locked_receiver(void)
 	gos_lock_thread();
 	receive_here();
 	KEEP_FRAME;
-}
-
-static struct gos_g *record_of(uint64_t goid)
-{
-	for (uint64_t i = 0; i < gos_runtime.gcount; i++) {
-		struct gos_g *gp = &gos_runtime.gslabs[i / GOS_G_PER_SLAB][i % GOS_G_PER_SLAB];
-		if (gp->goid == goid)
-			return gp;
-	}
-	return NULL;
 }
 
 GOS_TEST(dump_shows_what_blocks_a_thread)
