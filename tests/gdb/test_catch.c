@@ -281,6 +281,46 @@ START_TEST(what_does_not_match_costs_next_to_nothing)
 }
 END_TEST
 
+/* It is armed when the program comes to have goroutines, each time that it is run, wherever it is loaded to. */
+START_TEST(before_the_program_is_started)
+{
+	gdb_begin(&run);
+	gdb_do(&run, "catch", "catch goroutine park -reason sleep");
+	gdb_do(&run, "run", "run 1");
+	gdb_do(&run, "breakpoints", "info breakpoints");
+	gdb_do(&run, "else", "set disable-randomization off");
+	gdb_do(&run, "again", "run 1");
+	gdb_do(&run, "catch more", "catch goroutine exit 1");
+	gdb_do(&run, "delete", "delete");
+	gdb_do(&run, "end", "continue");
+	gdb_program(&run, "mill");
+	gdb_says(&run, "catch", "^Catchpoint 1 \\(any goroutine, park, sleep\\)$");
+	gdb_has(&run, "run", "^Catchpoint 1 \\(goroutine [0-9]+( \"[a-z]+\")? parks: sleep on timer, ");
+	gdb_has(&run, "breakpoints", "breakpoint already hit 1 time$");
+	gdb_lacks(&run, "breakpoints", "gos_run");
+	gdb_has(&run, "again", "^Catchpoint 1 \\(goroutine [0-9]+( \"[a-z]+\")? parks: sleep on timer, ");
+	gdb_says(&run, "catch more", "^Catchpoint 2 \\(goroutine 1, exit\\)$");
+	gdb_has(&run, "end", "exited normally");
+	gdb_free(&run);
+}
+END_TEST
+
+/* Where the program's file does not say what there is to catch, gdb says what to do; and that is enough. */
+START_TEST(before_a_program_is_started_that_has_a_library)
+{
+	gdb_begin(&run);
+	gdb_do(&run, "early", "catch goroutine park");
+	gdb_do(&run, "start", "start");
+	gdb_do(&run, "catch", "catch goroutine park");
+	gdb_do(&run, "continue", "continue");
+	gdb_program(&run, "orchard.O2");
+	gdb_says(&run, "early", "^the program is not started, .*: 'start' first, then catch$");
+	gdb_says(&run, "catch", "^Catchpoint 2 \\(any goroutine, park\\)$");
+	gdb_has(&run, "continue", "^Catchpoint 2 \\(goroutine [0-9]+.* parks: ");
+	gdb_free(&run);
+}
+END_TEST
+
 int main(void)
 {
 	return gdb_tests_run("gdb catch", (const struct gdb_test[]){
@@ -291,6 +331,8 @@ int main(void)
 						  {what_cannot_be_caught_is_said, 120, 0},
 						  {detaching_disarms, 0, 3},
 						  {what_does_not_match_costs_next_to_nothing, 200, 0},
+						  {before_the_program_is_started, 120, 0},
+						  {before_a_program_is_started_that_has_a_library, 120, 0},
 						  {NULL, 0, 0},
 					  });
 }

@@ -8,15 +8,19 @@ condition tells the catchpoints apart by the bit of the matching entry. So 'info
 
 Here and in hold.py the package writes into the process, and nowhere else but before it makes a core (hooks.py). While gdb resumes it, nothing but plain memory writes is safe, and while
 it tells of deleted breakpoints not even those: so changes are noted, and written when the process next resumes.
+
+A process that is only to be started, or started anew, is armed when it comes to gos_run, which is before there is any goroutine: an internal breakpoint
+there writes and lets it go on.
 """
 
 import gdb
 
-from .. import abi, places, target, words
+from .. import abi, clock, model, places, target, words
 from ..abi import Trouble
 from . import Command, View, in_event, parse_goid, runtime, say
 from .filters import match_reason
 
+_TRAP = "rt_debug_trap"  # what runtime.trap_pc is where there are symbols: an expression holds good wherever the program is loaded to
 _PHRASES = {"CREATE": "is created", "RUN": "runs", "PARK": "parks", "READY": "becomes ready", "EXIT": "exits", "CALL": "blocks its thread"}
 
 
@@ -107,6 +111,41 @@ class _Arms:
 _arms = None
 
 
+class _Start(gdb.Breakpoint):
+    """Where a process begins to have goroutines. It never stops there."""
+
+    _there = None
+
+    def __init__(self):
+        super().__init__("gos_run", internal=True)
+        self.silent = True
+
+    @classmethod
+    def watch(cls):
+        if (cls._there is None or not cls._there.is_valid()) and target.symbol("gos_run") is not None:
+            cls._there = cls()
+
+    def stop(self):
+        try:
+            root = target.find_root() if _arms is not None else None
+            if root is not None:
+                _move_to(model.Runtime(target.read, root, clock.now))
+                _arms.write()
+        except (gdb.error, Trouble):
+            pass  # then nothing is caught, as in a process without the runtime
+        return False
+
+
+def _move_to(rt):
+    """The catchpoints are of another process of the same program, or of it where it was loaded to."""
+    global _arms
+    catchpoints = _arms.catchpoints
+    _arms = _Arms(rt)
+    _arms.catchpoints = catchpoints
+    for c in catchpoints:
+        c.g = None  # a record of the process before
+
+
 class CatchGoroutine(Command):
     """Stop when a goroutine comes to a transition.
 Usage: catch goroutine create|run|park|ready|exit|syscall [ID] [-reason REASON]
@@ -123,6 +162,9 @@ commands work on its number. There are at most 8 of these at a time. It writes
 to the process: it arms a watch that the runtime itself tests, so that what does
 not match costs nothing to speak of; detaching disarms it.
 
+It may be set before the program is started, where the runtime is a part of the
+program's file; else 'start' the program first.
+
 (gdb) catch goroutine park 7
 Catchpoint 2 (goroutine 7, park)
 (gdb) continue
@@ -133,11 +175,11 @@ Catchpoint 2 (goroutine 7 "conn 3" parks: chan receive on chan 0x7ffff01c0
     category = gdb.COMMAND_BREAKPOINTS
 
     def run(self, argument):
-        rt = runtime(started=False)
+        rt = _runtime()
         event, goid, reasons, about = _parse(rt, gdb.string_to_argv(argument))
         if target.is_core():
             raise Trouble("a core does not run: catchpoints need a process")
-        if rt.trap_pc == 0:
+        if rt.trap_pc == 0 and target.alive():
             raise Trouble("this program's runtime has no trap function: it was built without catchpoints")
         arms = _arms_of(rt)
         slot = arms.free_slot()
@@ -145,13 +187,29 @@ Catchpoint 2 (goroutine 7 "conn 3" parks: chan receive on chan 0x7ffff01c0
         catchpoint.breakpoint = _breakpoint(rt, slot, event.number)
         arms.add(catchpoint)
         arms.write()
+        _Start.watch()
         say("Catchpoint %d (%s)" % (catchpoint.breakpoint.number, about))
 
     def complete(self, text, word):
         try:
-            return [w.text for w in runtime().abi.events.values() if w.text.startswith(word or "")]
+            return [w.text for w in _runtime().abi.events.values() if w.text.startswith(word or "")]
         except (Trouble, gdb.error):
             return []
+
+
+def _runtime():
+    """The runtime of the process, or, before it is started, what the program's file says of it."""
+    if target.alive():
+        return runtime(started=False)
+    if target.program_file() is None:
+        raise Trouble("there is neither a program to be run ('file PROGRAM') nor a process")
+    try:
+        root = target.symbol("gos_runtime")
+        if root is not None and target.symbol(_TRAP) is not None:
+            return model.Runtime(target.read, root, clock.now)
+    except Trouble:
+        pass
+    raise Trouble("the program is not started, and its file says nothing of the runtime, which is in a library, or has lost its symbols: 'start' first, then catch")
 
 
 def _parse(rt, argv):
@@ -196,10 +254,14 @@ def _goroutine(rt, event, goid):
 
 def _arms_of(rt):
     global _arms
-    if _arms is None or _arms.root != rt.root or _arms.inferior.num != gdb.selected_inferior().num:
-        if _arms is not None and any(c.breakpoint is not None and c.breakpoint.is_valid() for c in _arms.catchpoints):
+    if _arms is not None and _arms.inferior.num != gdb.selected_inferior().num:
+        if any(c.breakpoint is not None and c.breakpoint.is_valid() for c in _arms.catchpoints):
             raise Trouble("there are goroutine catchpoints in another process; delete them first")
+        _arms = None
+    if _arms is None:
         _arms = _Arms(rt)
+    elif _arms.root != rt.root:
+        _move_to(rt)
     return _arms
 
 
@@ -207,8 +269,9 @@ def _breakpoint(rt, slot, event):
     """An ordinary breakpoint at the trap: made by command, because the constructor would announce it as one. It looks at the event, too: a thread may be on its way to
     the trap for a catchpoint that had the same entry, and was deleted."""
     _, happened, matched, _ = target.registers(rt.abi.machine).arguments
+    where = "&'%s'" % _TRAP if target.symbol(_TRAP) == rt.trap_pc or not target.alive() else "0x%x" % rt.trap_pc
     before = {b.number for b in gdb.breakpoints()}
-    gdb.execute("break *0x%x if ((unsigned int) $%s & %d) != 0 && (unsigned int) $%s == %d" % (rt.trap_pc, matched, 1 << slot, happened, 1 << event), to_string=True)
+    gdb.execute("break *%s if ((unsigned int) $%s & %d) != 0 && (unsigned int) $%s == %d" % (where, matched, 1 << slot, happened, 1 << event), to_string=True)
     made = [b for b in gdb.breakpoints() if b.number not in before]
     if len(made) != 1:
         raise Trouble("gdb made no breakpoint at the runtime's trap function, 0x%x" % rt.trap_pc)
