@@ -10,6 +10,7 @@
 
 extern char gos_runtime[];
 static gos_chan *drain;
+gos_mutex gate;
 
 static struct gos_abi_row *row(const char *name)
 {

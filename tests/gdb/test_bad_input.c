@@ -126,8 +126,16 @@ START_TEST(damaged_processes)
 	setenv("GOSMAXPROCS", "1", 1);
 	debuggee_start(&d, "corrupt", damages[_i].how, NULL, NULL);
 	do_all();
+	gdb_do(&run, "chan", "print drain");
+	gdb_do(&run, "lock", "print gate");
 	gdb_attach(&run, &d);
 	gdb_has(&run, damages[_i].block, "%s", damages[_i].pattern);
+	if (damages[_i].all) { /* and what is printed says why it says no more */
+		const char *why = damages[_i].pattern + 1;
+		int length = (int)strlen(why) - (why[strlen(why) - 1] == '$');
+		gdb_has(&run, "chan", " 0x[0-9a-f]+ <%.*s.*>$", length, why);
+		gdb_has(&run, "lock", " = <%.*s.*> = \\{state = 0, ", length, why);
+	}
 	for (int i = 0; i < COMMANDS && damages[_i].all; i++)
 		gdb_has(&run, commands[i], "%s", damages[_i].pattern + 1);
 	gdb_free(&run);
@@ -152,9 +160,11 @@ START_TEST(truncated_cores)
 		ck_assert_int_eq(truncate(d.core, s.st_size / 100 * percent[i] + (percent[i] == 0 ? 2000 : 0)), 0);
 		do_all();
 		gdb_do(&run, "everything", "goroutine apply all -c bt");
+		gdb_do(&run, "chan", "print seeds");
 		gdb_core(&run, &d);
 		for (int c = 0; c < COMMANDS; c++)
 			ck_assert_int_gt(gdb_lines(&run, commands[c]), 0);
+		gdb_has(&run, "chan", "^\\$[0-9]+ = (chan 0x[0-9a-f]+ \\(.*|.*0x[0-9a-f]+ <.*>|\\(gos_chan \\*\\) 0x0)$|Cannot access memory"); /* 0: what a core lacks gdb takes from the program's file */
 		partly += strstr(gdb_block(&run, "info goroutines"), "could not be read") != NULL ||
 			  strstr(run.block_text, "cannot read") != NULL || strstr(run.block_text, "is not in this core") != NULL;
 		gdb_free(&run);

@@ -69,8 +69,15 @@ def runtime(started=True):
                       % ("the core is not whole" if target.is_core() else "it is not loaded yet"))
     rt = model.Runtime(target.read, root, clock.now)
     if started and rt.state == 0:
+        check_whole(rt)
         raise Trouble("the Gossamer runtime has not started: the program has not called gos_run yet")
     return rt
+
+
+def check_whole(rt):
+    """A Trouble for a core that shows a runtime which has not started: gdb takes what a core lacks from the program's file, and may find anything in what was cut off."""
+    if rt.state == 0 and target.is_core():
+        raise Trouble("the core is of a time before gos_run was called; or it is not whole, and gdb shows what the program's file begins with")
 
 
 class View:

@@ -65,7 +65,7 @@ what is left of its time. Created: the place and the goroutine that made it."""
             wanted.sort(key=lambda g: -rt.waited(g))
         here, _ = view.standing_on()
         if not wanted:
-            say("No goroutine matches (of %s)." % words.number(len(view.goroutines)) if view.goroutines else "No goroutines.")
+            say("No goroutine matches (of %s)." % words.number(len(view.goroutines)) if view.goroutines else "No goroutine can be read." if rt.missing else "No goroutines.")
         elif options.group if options.group is not None else len(wanted) > _SHOWN and not options.one_by_one:
             _show_groups(view, wanted, options, here)
         else:

@@ -6,15 +6,37 @@ import gdb.printing
 
 from .. import clock, model, target
 from ..abi import Trouble
+from ..commands import check_whole
 
 
 def runtime():
-    """A Runtime, or None: a printer never raises."""
+    """A Runtime, or None where there is none; a Trouble where there should be one that cannot be read."""
     try:
         root = target.find_root()
-        return model.Runtime(target.read, root, clock.now) if root is not None else None
-    except (Trouble, gdb.error):
-        return None
+        if root is None:
+            return None
+        rt = model.Runtime(target.read, root, clock.now)
+        check_whole(rt)
+        return rt
+    except gdb.error as error:
+        raise Trouble(str(error)) from None
+
+
+class Untold:
+    """What cannot be told of an object, and why; then the object as the program declares it, as far as it does."""
+
+    def __init__(self, value, trouble):
+        self._value, self._trouble = value, trouble
+
+    def to_string(self):
+        at = "0x%x " % (int(self._value) & target.MASK) if self._value.type.strip_typedefs().code == gdb.TYPE_CODE_PTR else ""
+        return "%s<%s>" % (at, self._trouble)
+
+    def children(self):
+        kind = self._value.type.strip_typedefs()
+        if kind.code == gdb.TYPE_CODE_STRUCT:
+            for field in kind.fields():
+                yield field.name, self._value[field]
 
 
 _BY_POINTER = ("gos_chan", "gos_timer", "gos_ticker", "gos_context")  # which programs have as pointers only
@@ -41,7 +63,13 @@ class _Printers(gdb.printing.PrettyPrinter):
         if pointer and kind.tag not in _BY_POINTER:
             return None
         address = int(value) if pointer else int(value.address) if value.address is not None else 0
-        return self._by_name[kind.tag].make(value, address & target.MASK, pointer)
+        if address == 0:
+            return None
+        try:
+            rt = runtime()
+            return self._by_name[kind.tag].make(rt, address & target.MASK) if rt is not None else None
+        except Trouble as trouble:
+            return Untold(value, trouble)
 
 
 def register():

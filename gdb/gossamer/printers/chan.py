@@ -20,18 +20,8 @@ class ChanPrinter:
         self.rt, self.channel = rt, channel
 
     @staticmethod
-    def make(value, address, pointer):
-        from . import runtime
-
-        if address == 0:
-            return None
-        rt = runtime()
-        if rt is None:
-            return None
-        try:
-            return ChanPrinter(rt, rt.channel(address))
-        except Trouble:
-            return None
+    def make(rt, address):
+        return ChanPrinter(rt, rt.channel(address))
 
     def to_string(self):
         queues = (("waiting to send", self.channel.sendq), ("waiting to receive", self.channel.recvq))

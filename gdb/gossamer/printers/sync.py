@@ -2,7 +2,6 @@
 """Locks and counters: who holds them, or used them last, and how many wait. That is in themselves: goroutines are looked at only for who holds one and may have ended."""
 
 from .. import record, words
-from ..abi import Trouble
 
 
 class Printer:
@@ -12,16 +11,8 @@ class Printer:
         self.text = text
 
     @classmethod
-    def make(cls, value, address, pointer):
-        from . import runtime
-
-        rt = runtime() if address else None
-        if rt is None:
-            return None
-        try:
-            return cls(cls.describe(rt, address))
-        except Trouble:
-            return None
+    def make(cls, rt, address):
+        return cls(cls.describe(rt, address))
 
     def to_string(self):
         return self.text
