@@ -70,7 +70,7 @@ again afterwards.
 -q leaves out the line that names each goroutine. An error of COMMAND ends the
 run; with -c it is shown and the run goes on, with -s it is not even shown.
 
-(gdb) goroutine apply all -at serve -q bt 1
+(gdb) goroutine apply all -at serve -q frame
 #4  0x0000555555556a31 in serve (fd=9) at srv.c:41"""
 
     name = "goroutine apply"

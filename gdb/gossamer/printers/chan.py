@@ -46,10 +46,30 @@ def element_type(c):
     if not _TYPE.match(c.elem_type):
         return None
     try:
-        kind = gdb.parse_and_eval("(%s *) 0" % c.elem_type).type.target()
+        kind = _as_its_maker_has_it(c) or gdb.parse_and_eval("(%s *) 0" % c.elem_type).type.target()
     except gdb.error:
         return None
     return kind if kind.sizeof == c.elem_size else None
+
+
+def _as_its_maker_has_it(c):
+    """The type as it is in the source that made the channel, since others, the runtime's for one, may have types of that name; None where that is not to be found.
+    An expression would take that of the selected frame's source, or of any."""
+    parts = re.match(r"(?:const |volatile )*(struct |union |enum )?(\w+)([\s*]*)$", c.elem_type)
+    try:
+        sal = next(iter(gdb.decode_line('"%s":%d' % (c.file, c.line))[1] or ()), None) if parts and '"' not in c.file else None
+        block = gdb.block_for_pc(sal.pc).static_block if sal is not None and sal.pc else None
+        if block is None:
+            return None
+        if parts.group(1):  # lookup_type of gdb 13 looks for these anywhere
+            kind = gdb.lookup_symbol(parts.group(2), block, gdb.SYMBOL_STRUCT_DOMAIN)[0].type
+        else:
+            kind = gdb.lookup_type(parts.group(2), block)
+    except (gdb.error, RuntimeError, AttributeError):
+        return None
+    for _ in range(parts.group(3).count("*")):
+        kind = kind.pointer()
+    return kind
 
 
 def _element(kind, address, size):
