@@ -585,8 +585,9 @@ static uint64_t ended;
 
 static void freeze_itself_and_end(void)
 {
-	ended = gos_goid();
-	freeze(ended); /* and is gone before anybody asks */
+	uint64_t me = gos_goid();
+	freeze(me); /* and is gone before anybody asks */
+	rt_store_release(&ended, me); /* who acts as the debugger next does so after it */
 }
 
 GOS_TEST(a_record_that_was_frozen_is_not_so_in_its_next_life)
@@ -594,11 +595,13 @@ GOS_TEST(a_record_that_was_frozen_is_not_so_in_its_next_life)
 	if (built_without())
 		return;
 	for (int i = 0; i < 100; i++) {
-		go(freeze_itself_and_end);
+		uint64_t goid = go(freeze_itself_and_end);
+		while (rt_load_acquire(&ended) != goid)
+			gos_yield();
 		while (gos_num_goroutines() > 1 && held() == 0)
 			gos_yield();
 		if (held() != 0) { /* asked at its very end: it was not quick enough */
-			thaw(ended);
+			thaw(goid);
 			gos_test_until_num(1);
 		}
 		rt_store_relaxed(&went_on, 0);
