@@ -64,12 +64,11 @@ GOS_TEST(yield_starves_nobody_on_any_number_of_ps)
 	gos_waitgroup_add(&wg, N);
 	for (int i = 0; i < N; i++)
 		go(count_turns, &turns[i], &wg);
-	for (int64_t until = gos_now() + 300 * GOS_MS; gos_now() < until;)
-		gos_yield();
+	for (int i = 0; i < N; i++)
+		while (__atomic_load_n(&turns[i], __ATOMIC_RELAXED) < 10) /* or the test's time is over */
+			gos_yield();
 	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
 	gos_waitgroup_wait(&wg);
-	for (int i = 0; i < N; i++)
-		expect_gt(turns[i], 0);
 }
 
 /* Two that hand a value to and fro wake each other into the next slot; who yields must not wait for ever for them. */
