@@ -222,7 +222,7 @@ PLAIN_TEST(panicparse_reads_what_sigquit_prints)
 	char name[] = "/tmp/gossamer-quit-XXXXXX", command[100];
 	if (system("command -v panicparse >/dev/null") != 0)
 		return;
-	gos_test_spawn((char *[]){"/proc/self/exe", "--death", "quit", NULL}, NULL, text, sizeof text, GOS_TEST_SECONDS);
+	gos_test_spawn((char *[]){"/proc/self/exe", "--death", "quit", NULL}, NULL, text, sizeof text, GOS_TEST_SECONDS * GOS_TEST_SLOW);
 	int fd = mkstemp(name);
 	expect(fd >= 0);
 	expect_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));

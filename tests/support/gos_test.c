@@ -210,6 +210,51 @@ int gos_test_spawn(char *const argv[], const char *environment, char *text, size
 	return status;
 }
 
+/* The number at `text`; *end is behind it, or at `text` where there is none. */
+static uint64_t number_at(const char *text, const char **end)
+{
+	uint64_t n = 0;
+	for (*end = text; **end >= '0' && **end <= '9'; (*end)++)
+		n = 10 * n + (uint64_t)(**end - '0');
+	return n;
+}
+
+/* Behind `wanted`, if `said` begins so. */
+static const char *begins(const char *said, const char *wanted, uint64_t *who)
+{
+	static const char goroutine[] = "goroutine ";
+	const char *from = wanted;
+	while (*wanted != '\0') {
+		const char *end;
+		uint64_t n = number_at(wanted, &end);
+		if (end > wanted && n > 1 && n < GOS_TEST_WHO && (size_t)(wanted - from) >= strlen(goroutine) &&
+		    memcmp(wanted - strlen(goroutine), goroutine, strlen(goroutine)) == 0) {
+			wanted = end;
+			uint64_t id = number_at(said, &said);
+			if (id < 2 || (who[n] != 0 && who[n] != id))
+				return NULL;
+			who[n] = id;
+		} else if (*said++ != *wanted++) {
+			return NULL;
+		}
+	}
+	return said;
+}
+
+const char *gos_test_find(const char *said, const char *wanted, uint64_t who[GOS_TEST_WHO])
+{
+	for (; *said != '\0'; said++) {
+		uint64_t perhaps[GOS_TEST_WHO];
+		memcpy(perhaps, who, sizeof perhaps);
+		const char *behind = begins(said, wanted, perhaps);
+		if (behind != NULL) {
+			memcpy(who, perhaps, sizeof perhaps);
+			return behind;
+		}
+	}
+	return NULL;
+}
+
 /* Check's messages have a limit, and what a dying program says may be long. */
 static _Noreturn void bad_death(const struct gos_death *d, const char *said, const char *what, const char *text)
 {
@@ -236,14 +281,17 @@ void gos_deaths_check(int row)
 		bad_death(d, said, "it ended with", text);
 	}
 	const char *at = said;
+	uint64_t who[GOS_TEST_WHO] = {0};
 	for (size_t i = 0; i < sizeof d->says / sizeof d->says[0] && d->says[i] != NULL; i++) {
-		const char *found = strstr(at, d->says[i]);
-		if (found == NULL)
+		at = gos_test_find(at, d->says[i], who);
+		if (at == NULL)
 			bad_death(d, said, "it did not say, or not in this order,", d->says[i]);
-		at = found + strlen(d->says[i]);
 	}
 	if (d->never != NULL && strstr(said, d->never) != NULL)
 		bad_death(d, said, "it must not say", d->never);
+	static const char race[] = "WARNING: ThreadSanitizer"; /* which leaves alone the code of who ends by himself */
+	if (strstr(said, race) != NULL && (d->says[0] == NULL || strcmp(d->says[0], "WARNING: ThreadSanitizer: data race") != 0))
+		bad_death(d, said, "it must not say", race);
 }
 
 static int die(const char *name)

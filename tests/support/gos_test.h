@@ -71,7 +71,7 @@ struct gos_death {
 	const char *name;
 	void (*body)(void);      /* goroutine 1 of a new process */
 	int code;                /* its exit code; -SIGABRT: killed by that signal */
-	const char *says[12];    /* each stands on stderr, in this order */
+	const char *says[12];    /* each stands on stderr, in this order, as gos_test_find finds it */
 	const char *environment; /* "NAME=value", or NULL */
 	bool plain;              /* the runtime is not started: body runs on the process's own thread */
 	const char *never;       /* does not stand on stderr; or NULL */
@@ -94,6 +94,13 @@ void gos_deaths_check(int row);
 
 /* Runs a program to its end, or kills it after `seconds`; its wait status. What it prints on stdout and stderr, up to size - 1 bytes, is put in text. */
 int gos_test_spawn(char *const argv[], const char *environment, char *text, size_t size, int seconds);
+
+/*
+ * Finds `wanted` in what a program said and returns what follows it; NULL: it is not there. "goroutine 2" and higher in it stand for some goroutine's number, the same each time with
+ * the same `who`, which begins as zeroes: goroutine 1 may have moved to another P before it makes others, and each P has its own numbers to give.
+ */
+#define GOS_TEST_WHO 10
+const char *gos_test_find(const char *said, const char *wanted, uint64_t who[GOS_TEST_WHO]);
 
 /* ---- helpers ---- */
 
