@@ -129,8 +129,7 @@ static int app(int argc, char **argv)
 	gos_set_label("request", "r-881");
 	for (int i = 0; i < 40; i++)
 		go(drop);
-	for (int i = 0; i < 5; i++)
-		gos_sleep(20 * GOS_MS);
+	until_waiting(40);
 	break_it(argc > 1 ? argv[1] : "nothing");
 	truth_ready();
 	if (read(0, line, sizeof line) < 0)

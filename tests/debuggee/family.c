@@ -168,8 +168,7 @@ static int app(int argc, char **argv)
 	start();
 	go(full);
 	gos_waitgroup_wait(&settled);
-	while (gos_num_goroutines() > 10)
-		gos_yield();
+	until_waiting(9);
 	note_how_made();
 
 	FILE *file = truth_open();

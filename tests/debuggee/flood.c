@@ -32,8 +32,8 @@ static int app(int argc, char **argv)
 			gos_yield(); /* so that they park as they come, and the queues stay short */
 	}
 	fclose(truth);
-	for (int i = 0; i < 10; i++)
-		gos_sleep(20 * GOS_MS);
+	until_waiting((uint64_t)count);
+	gos_sleep(20 * GOS_MS); /* what is told has an age */
 	truth_ready();
 	if (read(0, line, sizeof line) < 0)
 		return 1;

@@ -32,4 +32,14 @@ static inline void pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
+#ifdef GOS_API
+/* Until n goroutines wait and no other P than the caller's is in use: none is on its way any more, and all their stacks are whole. */
+static inline void until_waiting(uint64_t n)
+{
+	struct gos_stats s;
+	for (gos_stats(&s); s.waiting != n || s.goroutines != n + 1 || s.runq != 0 || s.idle_procs + 1 != s.procs; gos_stats(&s))
+		gos_sleep(GOS_MS);
+}
+#endif
+
 #endif
