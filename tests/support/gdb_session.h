@@ -77,6 +77,8 @@ const char *gdb_block(struct gdb_run *run, const char *name);
 
 /* Assert about a block. A pattern is an extended regular expression, in which ^ and $ match at lines. */
 void gdb_has(struct gdb_run *run, const char *name, const char *pattern, ...) __attribute__((format(printf, 3, 4)));
+/* A frame whose function has one of these words in its name; directories may have any name. */
+#define GDB_FRAME_OF(words) " [A-Za-z0-9_.]*(" words ")[A-Za-z0-9_.]* \\("
 void gdb_lacks(struct gdb_run *run, const char *name, const char *pattern, ...) __attribute__((format(printf, 3, 4)));
 /* The block is exactly one line, and it matches. */
 void gdb_says(struct gdb_run *run, const char *name, const char *pattern, ...) __attribute__((format(printf, 3, 4)));
