@@ -31,6 +31,13 @@ gos_sema tokens;
 gos_chan *mail, *counter, *shut, *untouched, *alarm_clock;
 gos_context *stopped, *late;
 static gos_chan *never;
+
+/* rt/select.c has another structure of this name, as large. */
+struct order {
+	int number;
+	char dish[28];
+};
+gos_chan *orders;
 static gos_mutex cond_lock;
 
 static void enter(const char *what, const char *function, int line)
@@ -252,6 +259,8 @@ static int app(int argc, char **argv)
 	stopped = gos_context_with_cancel(gos_context_background());
 	late = gos_context_with_timeout(gos_context_background(), GOS_MS);
 	gos_waitgroup_add(&group, 2);
+	orders = gos_chan_make(struct order, 2);
+	gos_chan_send(orders, &(struct order){7, "soup"});
 
 	ONE_AFTER_ANOTHER(keep);
 	ONE_AFTER_ANOTHER(orphan);

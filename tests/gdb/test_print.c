@@ -46,6 +46,22 @@ START_TEST(channels_show_their_elements_and_waiters)
 }
 END_TEST
 
+/* Two sources may have a type of one name: the elements are of that in the source which made the channel, wherever gdb stands. */
+START_TEST(elements_are_of_the_type_of_their_source)
+{
+	debuggee_start(&d, "ledger", NULL, NULL, NULL);
+	gdb_begin(&run);
+	gdb_do(&run, "stopped", "print orders");
+	gdb_do(&run, "enter", "goroutine 2");
+	gdb_do(&run, "entered", "print *orders");
+	gdb_attach(&run, &d);
+	gdb_has(&run, "stopped", " \\(struct order, 1/2, made at ledger\\.c:[0-9]+\\).* = \\{\\{number = 7, dish = \"soup\"");
+	gdb_has(&run, "entered", " = \\{\\{number = 7, dish = \"soup\"");
+	gdb_free(&run);
+	debuggee_end(&d);
+}
+END_TEST
+
 /* The type may be unknown to the program: its library was built without debugging information. */
 START_TEST(channels_print_where_their_type_is_opaque)
 {
@@ -119,6 +135,7 @@ int main(void)
 {
 	return gdb_tests_run("gdb print", (const struct gdb_test[]){
 						  {channels_show_their_elements_and_waiters, 0, 0},
+						  {elements_are_of_the_type_of_their_source, 0, 0},
 						  {channels_print_where_their_type_is_opaque, 0, 0},
 						  {functions_work_in_expressions, 0, 0},
 						  {help_is_in_gdbs_shape, 0, 0},
