@@ -92,6 +92,8 @@ if command -v gdb >/dev/null; then
 		*"Missing auto-load script"*) fail "gossamer-gdb, $program: gdb misses its script: $said" ;;
 		esac
 	done
+	said=$("$prefix/bin/gossamer-gdb" -nx -q -ex quit 2>&1 </dev/null) || true
+	[ -z "$said" ] || fail "gossamer-gdb says something by itself: $said"
 	# An installation to the system is loaded by gdb itself: here, when `run` maps the library. (In the middle of `run`, any gdb.execute
 	# that fails makes gdb 13 give up waiting for the program, even if the script catches the error.)
 	root=$prefix/share/gossamer/gdb-root
