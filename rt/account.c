@@ -34,6 +34,8 @@
 #define ATTEMPTS 20
 #define CASES_MAX 8   /* of a select */
 #define LINE_MAX 1000 /* in a queue that are counted */
+#define LINE_LONG 16  /* from so many on, */
+#define LINE_NS (10 * GOS_MS) /* and for so long, what was counted is remembered: no older than what else a sentence says may be */
 #define FLIGHTS_MAX 1000 /* runnable goroutines of which it is told who made them so: some 10 us each */
 #define DEPTH_MAX 256 /* of a tree that changes under our eyes */
 
@@ -95,7 +97,7 @@ static bool never_run(const struct gos_g *g)
 	       returns_to == (uint64_t)(uintptr_t)gos_runtime.start_pc;
 }
 
-static void put_id(const struct rt_accounts *a, uint64_t goid)
+static void put_id(struct rt_accounts *a, uint64_t goid)
 {
 	if (goid == 0)
 		rt_put(a->out, "the runtime");
@@ -103,7 +105,7 @@ static void put_id(const struct rt_accounts *a, uint64_t goid)
 		rt_put_goroutine(a->out, goid, rt_goids_find(&a->goids, goid));
 }
 
-static void put_at(const struct rt_accounts *a, const void *pc)
+static void put_at(struct rt_accounts *a, const void *pc)
 {
 	if (pc == NULL)
 		return;
@@ -117,14 +119,14 @@ static int64_t since(int64_t at)
 	return now > at ? now - at : 0;
 }
 
-static void put_for(const struct rt_accounts *a, int64_t at)
+static void put_for(struct rt_accounts *a, int64_t at)
 {
 	rt_put(a->out, " for ");
 	rt_put_duration(a->out, since(at));
 }
 
 /* ", last released by goroutine 9 "x" 3.2s ago at main (x.c:3)"; nothing if it was never done. */
-static void put_mark(const struct rt_accounts *a, const char *what, uint64_t goid, int64_t at, const void *pc)
+static void put_mark(struct rt_accounts *a, const char *what, uint64_t goid, int64_t at, const void *pc)
 {
 	if (at == 0)
 		return;
@@ -138,23 +140,27 @@ static void put_mark(const struct rt_accounts *a, const char *what, uint64_t goi
 
 /* ---- whose turn it is ---- */
 
-struct line {
-	uint64_t first; /* goid */
-	uint64_t count;
-	bool more;
-};
-
-RT_READS_WHILE_WRITTEN static void count_line(struct line *line, const struct gos_sudog *sg, bool treap)
+/* Those who stand in the queue that begins with sg; `at` is what they wait for. */
+RT_READS_WHILE_WRITTEN static void count_line(struct rt_accounts *a, struct rt_line *line, const void *at, const struct gos_sudog *sg, bool treap)
 {
 	const struct gos_g *gp = sg != NULL ? rt_load_relaxed(&sg->g) : NULL;
-	*line = (struct line){.first = gp != NULL ? rt_load_relaxed(&gp->goid) : 0};
+	struct rt_line *seen = &a->lines[((uintptr_t)at * UINT64_C(0x9e3779b97f4a7c15)) >> 40 & (RT_LINES - 1)];
+	*line = (struct rt_line){.at = at, .head = sg, .first = gp != NULL ? rt_load_relaxed(&gp->goid) : 0};
+	if (sg != NULL && seen->at == at && seen->head == sg && seen->first == line->first && rt_now() - seen->when < LINE_NS) {
+		*line = *seen;
+		return;
+	}
 	for (; sg != NULL && line->count < LINE_MAX; line->count++)
 		sg = treap ? rt_load_relaxed(&sg->waitlink) : rt_load_relaxed(&sg->next);
 	line->more = sg != NULL;
+	if (line->count >= LINE_LONG) {
+		line->when = rt_now();
+		*seen = *line;
+	}
 }
 
 /* Those who wait on the word `addr`: sema.c. */
-RT_READS_WHILE_WRITTEN static void line_at_word(struct line *line, const void *addr)
+RT_READS_WHILE_WRITTEN static void line_at_word(struct rt_accounts *a, struct rt_line *line, const void *addr)
 {
 	const struct gos_sudog *sg = rt_load_relaxed(&rt_sema_roots[((uintptr_t)addr >> RT_SEMA_SHIFT) % RT_SEMA_ROOTS].treap);
 	for (int depth = 0; sg != NULL && depth < DEPTH_MAX; depth++) {
@@ -163,7 +169,7 @@ RT_READS_WHILE_WRITTEN static void line_at_word(struct line *line, const void *a
 			break;
 		sg = (uintptr_t)addr < (uintptr_t)here ? rt_load_relaxed(&sg->prev) : rt_load_relaxed(&sg->next);
 	}
-	count_line(line, sg, true);
+	count_line(a, line, addr, sg, true);
 }
 
 /* The word that g waits on; NULL: it waits otherwise. */
@@ -173,13 +179,14 @@ RT_READS_WHILE_WRITTEN static const void *word_of(const struct gos_g *g)
 	return sg != NULL ? rt_load_relaxed(&sg->elem) : NULL;
 }
 
-RT_READS_WHILE_WRITTEN static void line_of_chan(struct line *line, const struct gos_chan *c, bool send)
+RT_READS_WHILE_WRITTEN static void line_of_chan(struct rt_accounts *a, struct rt_line *line, const struct gos_chan *c, bool send)
 {
-	count_line(line, rt_load_relaxed(send ? &c->sendq.first : &c->recvq.first), false);
+	const struct gos_waitq *queue = send ? &c->sendq : &c->recvq;
+	count_line(a, line, queue, rt_load_relaxed(&queue->first), false);
 }
 
 /* "; next in line is goroutine 12, of 3 that wait" */
-static void put_line(const struct rt_accounts *a, const struct gos_g *g, const struct line *line)
+static void put_line(struct rt_accounts *a, const struct gos_g *g, const struct rt_line *line)
 {
 	if (line->count == 0 || line->first == 0)
 		return;
@@ -197,7 +204,7 @@ static void put_line(const struct rt_accounts *a, const struct gos_g *g, const s
 }
 
 /* "; 3 wait for it": those who all go on together. */
-static void put_crowd(const struct rt_accounts *a, const struct line *line)
+static void put_crowd(struct rt_accounts *a, const struct rt_line *line)
 {
 	if (line->count < 2)
 		return;
@@ -206,21 +213,21 @@ static void put_crowd(const struct rt_accounts *a, const struct line *line)
 	rt_put(a->out, " wait for it");
 }
 
-static void put_turn(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp)
+static void put_turn(struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp)
 {
-	struct line line;
+	struct rt_line line;
 	const void *word;
 	gos_cond cond;
 	uint64_t at = (uint64_t)(uintptr_t)g->wait_obj;
 
 	switch (object_of(g)) {
 	case RT_OBJECT_CHAN:
-		line_of_chan(&line, g->wait_obj, g->reason == GOS_REASON_CHAN_SEND);
+		line_of_chan(a, &line, g->wait_obj, g->reason == GOS_REASON_CHAN_SEND);
 		put_line(a, g, &line);
 		break;
 	case RT_OBJECT_COND:
 		if (rt_peek(&cond, at, sizeof cond) == sizeof cond && still(gp, g)) { /* else it may be something else by now */
-			count_line(&line, cond.first, false);
+			count_line(a, &line, g->wait_obj, cond.first, false);
 			put_line(a, g, &line);
 		}
 		break;
@@ -233,7 +240,7 @@ static void put_turn(const struct rt_accounts *a, const struct gos_g *g, const s
 		word = word_of(g);
 		if (word == NULL)
 			break;
-		line_at_word(&line, word);
+		line_at_word(a, &line, word);
 		if (g->reason == GOS_REASON_WAITGROUP_WAIT || g->reason == GOS_REASON_RWMUTEX_RLOCK || g->reason == GOS_REASON_ONCE_DO)
 			put_crowd(a, &line);
 		else
@@ -248,7 +255,7 @@ static void put_turn(const struct rt_accounts *a, const struct gos_g *g, const s
 
 /* ---- what it waits for ---- */
 
-static void put_object(const struct rt_accounts *a, const struct gos_g *g)
+static void put_object(struct rt_accounts *a, const struct gos_g *g)
 {
 	rt_put(a->out, rt_object_word(object_of(g)));
 	rt_put(a->out, " ");
@@ -256,10 +263,10 @@ static void put_object(const struct rt_accounts *a, const struct gos_g *g)
 }
 
 /* gp, here and below: whose copy g is. */
-static void put_doing(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at, bool brief);
+static void put_doing(struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at, bool brief);
 
 /* ", and that one has waited 5.0s in IO wait at read_all (config.c:75) for fd 9" */
-static void put_that_one(const struct rt_accounts *a, uint64_t goid)
+static void put_that_one(struct rt_accounts *a, uint64_t goid)
 {
 	struct gos_g *gp = rt_goids_find(&a->goids, goid), copy;
 	rt_put(a->out, ", and that one");
@@ -270,7 +277,7 @@ static void put_that_one(const struct rt_accounts *a, uint64_t goid)
 }
 
 /* Who has a lock. has: "held", or "run" for a once; did: "locked", "called". */
-static void put_owner(const struct rt_accounts *a, const struct gos_g *g, const gos_mutex *m, uint64_t owner, const char *has, const char *did, bool brief)
+static void put_owner(struct rt_accounts *a, const struct gos_g *g, const gos_mutex *m, uint64_t owner, const char *has, const char *did, bool brief)
 {
 	if (owner == 0) {
 		rt_put(a->out, ", which is free");
@@ -298,7 +305,7 @@ static void put_owner(const struct rt_accounts *a, const struct gos_g *g, const 
 		put_that_one(a, owner);
 }
 
-static void put_rwmutex(const struct rt_accounts *a, const struct gos_g *g, const gos_rwmutex *rw, bool brief)
+static void put_rwmutex(struct rt_accounts *a, const struct gos_g *g, const gos_rwmutex *rw, bool brief)
 {
 	if (rw->owner != 0 || rw->readers >= 0) {
 		put_owner(a, g, &rw->writers, rw->owner, "held", "locked", brief);
@@ -327,7 +334,7 @@ static const char *const chan_owners[] = {
 };
 
 /* " (int, 2 of 4 buffered, made at pipeline.c:33), last sent to by ..." */
-RT_READS_WHILE_WRITTEN static void put_chan(const struct rt_accounts *a, const struct gos_chan *c, bool brief)
+RT_READS_WHILE_WRITTEN static void put_chan(struct rt_accounts *a, const struct gos_chan *c, bool brief)
 {
 	struct rt_printer *p = a->out;
 	rt_put(p, rt_object_word(RT_OBJECT_CHAN));
@@ -349,12 +356,9 @@ RT_READS_WHILE_WRITTEN static void put_chan(const struct rt_accounts *a, const s
 	if (c->owner < sizeof chan_owners / sizeof *chan_owners)
 		rt_put(p, chan_owners[c->owner]);
 	if (c->file != NULL) {
-		char path[1024];
-		size_t n = rt_peek(path, (uint64_t)(uintptr_t)c->file, sizeof path - 1);
-		path[n] = 0;
-		const char *slash = strrchr(path, '/');
+		const char *path = rt_printer_peek(p, c->file), *slash = strrchr(path, '/');
 		rt_put(p, ", made at ");
-		rt_put_inert(p, slash != NULL ? slash + 1 : path, sizeof path);
+		rt_put_inert(p, slash != NULL ? slash + 1 : path, RT_PEEKED);
 		rt_put(p, ":");
 		rt_put_number(p, c->line, 10);
 	}
@@ -363,7 +367,7 @@ RT_READS_WHILE_WRITTEN static void put_chan(const struct rt_accounts *a, const s
 	put_mark(a, ", last received from by ", rt_load_relaxed(&c->receiver), rt_load_relaxed(&c->received_at), NULL);
 }
 
-RT_READS_WHILE_WRITTEN static void put_select(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, bool brief)
+RT_READS_WHILE_WRITTEN static void put_select(struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, bool brief)
 {
 	struct rt_printer *p = a->out;
 	const struct gos_sudog *sg = g->wait_obj;
@@ -377,14 +381,14 @@ RT_READS_WHILE_WRITTEN static void put_select(const struct rt_accounts *a, const
 	uint64_t i = 0;
 	for (sg = g->wait_obj; sg != NULL && i < CASES_MAX; sg = rt_load_relaxed(&sg->waitlink), i++) {
 		const struct gos_chan *c = rt_load_relaxed(&sg->obj);
-		struct line line;
+		struct rt_line line;
 		if (c == NULL || !still(gp, g))
 			return; /* it goes on just now, and will be told again: the sudog may be another's, which waits on something else */
 		bool send = sg->case_dir == GOS_DIR_SEND;
 		rt_put(p, i == 0 ? ": to " : ", or to ");
 		rt_put(p, send ? "send to " : "receive from ");
 		put_chan(a, c, false);
-		line_of_chan(&line, c, send);
+		line_of_chan(a, &line, c, send);
 		if (line.first != 0 && line.first != g->goid) {
 			rt_put(p, ", where next in line is ");
 			put_id(a, line.first);
@@ -397,7 +401,7 @@ RT_READS_WHILE_WRITTEN static void put_select(const struct rt_accounts *a, const
 	}
 }
 
-static void put_fd(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp)
+static void put_fd(struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp)
 {
 	struct rt_printer *p = a->out;
 	const struct gos_pollfd *pd = g->wait_obj; /* never given back */
@@ -412,7 +416,7 @@ static void put_fd(const struct rt_accounts *a, const struct gos_g *g, const str
 		rt_put(p, " to write");
 }
 
-static void put_waits_for(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, bool brief)
+static void put_waits_for(struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, bool brief)
 {
 	struct rt_printer *p = a->out;
 	uint64_t at = (uint64_t)(uintptr_t)g->wait_obj;
@@ -499,7 +503,7 @@ static void put_waits_for(const struct rt_accounts *a, const struct gos_g *g, co
 
 /* ---- the sentence ---- */
 
-static void put_thread(const struct rt_accounts *a, const struct gos_g *g, const char *before)
+static void put_thread(struct rt_accounts *a, const struct gos_g *g, const char *before)
 {
 	const struct gos_m *mp = g->m;
 	if (mp == NULL)
@@ -509,7 +513,7 @@ static void put_thread(const struct rt_accounts *a, const struct gos_g *g, const
 }
 
 /* " has waited 3.2s in sync.Mutex.Lock at serve (srv.c:41) for mutex 0x..." */
-static void put_doing(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at, bool brief)
+static void put_doing(struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp, const struct rt_frame *at, bool brief)
 {
 	struct rt_printer *p = a->out;
 	switch (g->status) {
@@ -552,7 +556,7 @@ static void put_doing(const struct rt_accounts *a, const struct gos_g *g, const 
 }
 
 /* "; in all it ran 1.2s in 3104 runs, was runnable 40ms and waited 5m02s" */
-static void put_times(const struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp)
+static void put_times(struct rt_accounts *a, const struct gos_g *g, const struct gos_g *gp)
 {
 	struct rt_printer *p = a->out;
 	struct gos_times times;
@@ -580,14 +584,38 @@ RT_READS_WHILE_WRITTEN void rt_put_labels(struct rt_printer *p, const struct gos
 {
 	struct rt_labels_copy labels;
 	const char *at = NULL, *key, *value;
+	const struct gos_labels *set = rt_load_acquire(&gp->labels);
+	if (set == NULL)
+		return;
+	/* Told before, it could be read then, and sets are never unmapped. */
+	if (set == p->labels.set && rt_load_acquire(&set->turn) == p->labels.turn && rt_load_relaxed(&gp->labels) == set) {
+		rt_put(p, before);
+		rt_put_part(p, p->labels.text, p->labels.size);
+		return;
+	}
+	uint32_t turn = 0, turn_after = 1;
+	p->labels.set = NULL;
+	rt_peek(&turn, (uint64_t)(uintptr_t)&set->turn, sizeof turn);
 	if (!rt_labels_copy(gp, &labels))
 		return;
-	while (rt_labels_next(&labels, &at, &key, &value)) {
+	rt_peek(&turn_after, (uint64_t)(uintptr_t)&set->turn, sizeof turn_after);
+	rt_put(p, before);
+	if (sizeof p->text - p->used < sizeof p->labels.text && p->limit == 0)
+		rt_printer_flush(p, p->report->next);
+	size_t from = p->used;
+	for (before = ""; rt_labels_next(&labels, &at, &key, &value); before = ", ") {
 		rt_put(p, before);
 		rt_put_inert(p, key, RT_LABELS_TEXT_MAX);
 		rt_put(p, "=");
 		rt_put_inert(p, value, RT_LABELS_TEXT_MAX);
-		before = ", ";
+	}
+	/* All of it, and of one set? */
+	if (!p->lost && turn == turn_after && (turn & 1) == 0 && rt_load_relaxed(&gp->labels) == set && p->used > from && p->used - from <= sizeof p->labels.text &&
+	    p->used < sizeof p->text && (p->limit == 0 || p->used < p->limit)) {
+		p->labels.size = (uint32_t)(p->used - from);
+		memcpy(p->labels.text, p->text + from, p->labels.size);
+		p->labels.turn = turn;
+		p->labels.set = set;
 	}
 }
 

@@ -13,15 +13,27 @@
 #include "waits.h"
 
 struct gos_g;
+struct gos_sudog;
 struct rt_frame;
 struct rt_printer;
 
 #define RT_ACCOUNT_MAX 16384 /* bytes of a sentence: a longer one ends there, with dots */
 
+#define RT_LINES 64 /* a power of two */
+
 struct rt_accounts {
 	struct rt_printer *out;
 	struct rt_goids goids;
 	uint32_t flights; /* times that the flight recorder was asked, which takes a look at all of it */
+	/* Long lines of those who wait for the same: who tells of a thousand of them does not count a thousand each time. By what they wait for. */
+	struct rt_line {
+		const void *at;
+		const struct gos_sudog *head;
+		uint64_t first; /* goid */
+		uint64_t count;
+		bool more;      /* than were counted */
+		int64_t when;
+	} lines[RT_LINES];
 };
 
 /* many: they will be told of all goroutines, so it pays to note where each is. */

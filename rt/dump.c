@@ -966,6 +966,7 @@ bool rt_report_print(struct rt_report *report, bool full)
 	p->out.error = 0;
 	p->out.used = 0;
 	p->out.limit = 0;
+	rt_printer_forget(&p->out);
 	memset(&p->rules, 0, sizeof p->rules);
 	p->silent_count = 0;
 

@@ -152,12 +152,29 @@ RT_READS_WHILE_WRITTEN void rt_put_inert(struct rt_printer *p, const char *text,
 	rt_put(p, (const char *)copy);
 }
 
+void rt_printer_forget(struct rt_printer *p)
+{
+	for (size_t i = 0; i < RT_PEEKED_SLOTS; i++)
+		p->peeked[i].at = NULL;
+	p->labels.set = NULL;
+}
+
+const char *rt_printer_peek(struct rt_printer *p, const char *text)
+{
+	if (text == NULL)
+		return "";
+	struct rt_peeked *slot = &p->peeked[((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15)) >> 40 & (RT_PEEKED_SLOTS - 1)];
+	if (slot->at != text) {
+		slot->text[rt_peek(slot->text, (uint64_t)(uintptr_t)text, sizeof slot->text - 1)] = 0;
+		slot->at = text;
+	}
+	return slot->text;
+}
+
 void rt_put_peeked(struct rt_printer *p, const char *text)
 {
-	char copy[100];
-	size_t n = text != NULL ? rt_peek(copy, (uint64_t)(uintptr_t)text, sizeof copy - 1) : 0;
-	copy[n] = 0;
-	rt_put_inert(p, n > 0 ? copy : "?", sizeof copy);
+	const char *copy = rt_printer_peek(p, text);
+	rt_put_inert(p, copy[0] != 0 ? copy : "?", 99);
 }
 
 void rt_put_duration(struct rt_printer *p, int64_t ns)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct gos_g;
+struct gos_labels;
 struct rt_flag_word;
 struct rt_report;
 struct rt_symbol;
@@ -21,6 +22,10 @@ struct rt_symbolizer;
 /* *to = *from, where others may write *from meanwhile. A plain assignment is a call of memcpy for some compilers, into which a sanitizer looks all the same. */
 void rt_g_copy(struct gos_g *to, const struct gos_g *from);
 
+#define RT_PEEKED 1024
+#define RT_PEEKED_SLOTS 16 /* a power of two */
+#define RT_LABELS_SHOWN 4224 /* 16 labels of which key and value are cut at 127 bytes each */
+
 struct rt_printer {
 	struct rt_report *report;
 	struct rt_symbolizer *symbols; /* NULL: what a pc is cannot be told */
@@ -30,6 +35,17 @@ struct rt_printer {
 	size_t used;
 	size_t limit; /* 0; or where what is put now ends, at the latest: it is cut there, and nothing is written before it is whole. rt_account_put */
 	char text[64 << 10];
+	/* What was read lately, for the time of a report: a million goroutines wait on channels that were made in a few places, and work for a few requests. */
+	struct rt_peeked {
+		const char *at;
+		char text[RT_PEEKED];
+	} peeked[RT_PEEKED_SLOTS];
+	struct {
+		const struct gos_labels *set;
+		uint32_t turn;
+		uint32_t size;
+		char text[RT_LABELS_SHOWN];
+	} labels;
 };
 
 /* Writes what there is; `next` is then where to go on if somebody takes the report over: rt_report.next. */
@@ -42,6 +58,10 @@ void rt_put_signed(struct rt_printer *p, int64_t value);
 void rt_put_address(struct rt_printer *p, const void *address);
 /* Text of the program's within brackets: what would end an item or a line is replaced. */
 void rt_put_inert(struct rt_printer *p, const char *text, size_t max);
+/* Begins a report: what was remembered of an earlier one is forgotten. */
+void rt_printer_forget(struct rt_printer *p);
+/* Text of the program's that does not change, but may not be there any more: a copy, of RT_PEEKED - 1 bytes at most; "" then. Valid until the next call. */
+const char *rt_printer_peek(struct rt_printer *p, const char *text);
 /* The same, of text that may not be there any more. */
 void rt_put_peeked(struct rt_printer *p, const char *text);
 

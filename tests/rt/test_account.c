@@ -129,6 +129,64 @@ GOS_TEST_WITHIN(of_goroutines_that_change, 120)
 	regfree(&sentence);
 }
 
+/* ---- what many have in common ---- */
+
+static void receive_for(int what)
+{
+	char number[12];
+	snprintf(number, sizeof number, "%d", what);
+	gos_set_name("works for %d", what);
+	gos_set_label("what", number);
+	gos_chan_recv(pipe_line, NULL);
+}
+
+static void receive_as_creator(void)
+{
+	gos_set_name("works for all");
+	gos_chan_recv(pipe_line, NULL);
+}
+
+/* Each has its own labels, though others were told of between; and each stands in a line of so many. */
+GOS_TEST(of_many_that_share)
+{
+	enum { WORKERS = 60, CREATED = 40 };
+	pipe_line = gos_chan_make(int, 0);
+	for (int i = 0; i < WORKERS; i++)
+		gos_test_until_waiting(go(receive_for, i % 7), "chan receive");
+	gos_set_label("tenant", "t1");
+	for (int i = 0; i < CREATED; i++)
+		gos_test_until_waiting(go(receive_as_creator), "chan receive");
+	for (int take = 0; take <= 10; take++) {
+		int workers = 0, created = 0, in_line = 0;
+		char wanted[64];
+		dump();
+		snprintf(wanted, sizeof wanted, ", of %d that wait; ", WORKERS + CREATED - take);
+		for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+			char name[32], label[64];
+			*end = 0;
+			in_line += strstr(at, wanted) != NULL;
+			for (int what = 0; what < 7; what++) {
+				snprintf(name, sizeof name, "\"works for %d\"", what);
+				if (strncmp(strchr(at, '"') != NULL ? strchr(at, '"') : "", name, strlen(name)) != 0)
+					continue;
+				snprintf(label, sizeof label, "; what=%d", what);
+				expect(strlen(at) > strlen(label) && strcmp(at + strlen(at) - strlen(label), label) == 0);
+				workers++;
+			}
+			if (strstr(at, "\"works for all\" has") != NULL) {
+				expect(strstr(at, "; tenant=t1") != NULL && strstr(at, "what=") == NULL);
+				created++;
+			}
+		}
+		expect_eq(in_line, WORKERS + CREATED - take);
+		expect_eq(workers, WORKERS - take);
+		expect_eq(created, CREATED);
+		int value = 1;
+		gos_chan_send(pipe_line, &value); /* the first in line goes: what was counted is no more */
+		gos_test_until_num(1 + (size_t)(WORKERS + CREATED - take - 1));
+	}
+}
+
 /* ---- of any length ---- */
 
 #define JOIN_(a, b) a##b
