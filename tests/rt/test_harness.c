@@ -40,6 +40,8 @@ PLAIN_TEST(goroutines_in_what_a_program_said_are_found_by_any_number)
 		{{"goroutine 1 held", "goroutine 17,", "goroutine 2 ["}, {0, 43, 0}},
 		{{"", "by goroutine 3", "by goroutine 2\n"}, {0, 42, sizeof said - 1}},
 	};
+	ck_assert_ptr_nonnull(gos_test_find("", "", (uint64_t[GOS_TEST_WHO]){0})); /* a death that says nothing */
+	ck_assert_ptr_null(gos_test_find("", "a", (uint64_t[GOS_TEST_WHO]){0}));
 	for (size_t i = 0; i < sizeof finds / sizeof finds[0]; i++) {
 		uint64_t who[GOS_TEST_WHO] = {0};
 		for (int j = 0; j < 3; j++) {

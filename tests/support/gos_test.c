@@ -243,7 +243,7 @@ static const char *begins(const char *said, const char *wanted, uint64_t *who)
 
 const char *gos_test_find(const char *said, const char *wanted, uint64_t who[GOS_TEST_WHO])
 {
-	for (; *said != '\0'; said++) {
+	for (;; said++) {
 		uint64_t perhaps[GOS_TEST_WHO];
 		memcpy(perhaps, who, sizeof perhaps);
 		const char *behind = begins(said, wanted, perhaps);
@@ -251,8 +251,9 @@ const char *gos_test_find(const char *said, const char *wanted, uint64_t who[GOS
 			memcpy(who, perhaps, sizeof perhaps);
 			return behind;
 		}
+		if (*said == '\0') /* where there may be nothing to find, too */
+			return NULL;
 	}
-	return NULL;
 }
 
 /* Check's messages have a limit, and what a dying program says may be long. */
