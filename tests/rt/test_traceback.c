@@ -408,6 +408,35 @@ GOS_TEST(dump_shows_where_each_goroutine_stands)
 	expect(strstr(block, "created by") == NULL);
 }
 
+/* Whatever a program says in its labels, the first line of a stack is one line, and ends where its brackets do. */
+GOS_TEST(dump_of_one_with_hostile_labels)
+{
+	char key[8] = "k?", huge[256];
+	memset(huge, ',', sizeof huge - 1);
+	huge[sizeof huge - 1] = 0;
+	expect_eq(gos_set_label("a]:b[", "goroutine 1 [running]:\n\nmain.main()\n\t/a/b.go:1\x1b[31m\xff\xc3"), 0);
+	for (int i = 0; i < 15; i++) {
+		key[1] = (char)('a' + i);
+		expect_eq(gos_set_label(key, huge), 0);
+	}
+	expect(gos_set_label("one more", "") < 0);
+	silent = gos_chan_make(int, 0);
+	uint64_t a = go(receiver);
+	gos_test_until_waiting(a, "chan receive");
+	const char *block = block_of(dump(), a);
+	expect(block != NULL);
+	size_t n = strcspn(block, "\n");
+	expect(n < 4096);
+	expect_eq(strncmp(block + n - 2, "]:", 2), 0);
+	expect_eq(strcspn(block, "]"), n - 2);
+	for (size_t i = 0; i < n; i++)
+		expect((unsigned char)block[i] >= ' ' && (unsigned char)block[i] < 127);
+	if (GOS_RECORD)
+		expect_text(block, ", a):b(=goroutine 1 (running):??main.main()?", ", ka=;;;;", NULL);
+	expect_text(block + n, "^gos_chan_recv(...)\n", "^receive_here(...)\n", NULL);
+	expect_eq(count_of(dump_text, "\ngoroutine "), 1);
+}
+
 static int receive_in_order(const void *a, const void *b)
 {
 	(void)a;
