@@ -42,7 +42,7 @@ $(head -10 "$scratch/counts" | awk '{ printf "%8d %s\n", $1, $2 }')" "$(./pipeli
 refuses 2 '^fatal error: all goroutines are asleep - deadlock!$' ./philosophers 3
 for seat in 0 1 2; do
 	same "philosopher $seat waits for the next one" "$(((seat + 1) % 3))" "$(sed -n \
-		's/^goroutine [0-9]* "philosopher '$seat'": sync.Mutex.Lock on mutex 0x[0-9a-f]* held by goroutine [0-9]* "philosopher \([0-9]\)"$/\1/p' "$scratch/said")"
+		's/^goroutine [0-9]* "philosopher '$seat'": sync.Mutex.Lock on mutex 0x[0-9a-f]* held by goroutine [0-9]* "philosopher \([0-9]\)".*$/\1/p' "$scratch/said")"
 done
 same "philosophers in order" "3 philosophers had 20 meals each" "$(./philosophers -o 3)"
 same "many philosophers in order" "500 philosophers had 3 meals each" "$(./philosophers -o 500 3)"
