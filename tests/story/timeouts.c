@@ -60,15 +60,16 @@ GOS_TEST_WITHIN(answers_in_time_or_not, 60)
 }
 
 /* A clock that ticks, a worker that is asked to stop: the usual loop. */
-static void work_until_told(gos_chan *quit, gos_chan *ticks, int64_t *done)
+static void work_until_told(gos_chan *quit, gos_chan *ticks, int64_t *done, gos_waitgroup *wg)
 {
 	for (;;) {
 		int64_t tick;
 		struct gos_case cases[] = {GOS_RECV(quit, NULL), GOS_RECV(ticks, &tick)};
 		if (gos_select(cases, 2) == 0)
-			return;
+			break;
 		expect_eq(tick, ++*done);
 	}
+	gos_waitgroup_done(wg);
 }
 
 GOS_TEST_WITHIN(workers_stop_when_told, 60)
@@ -76,15 +77,17 @@ GOS_TEST_WITHIN(workers_stop_when_told, 60)
 	enum { WORKERS = 100 };
 	static int64_t done[WORKERS];
 	gos_chan *quit = gos_chan_make(char, 0), *ticks[WORKERS];
+	gos_waitgroup wg = {0};
+	gos_waitgroup_add(&wg, WORKERS);
 	for (int i = 0; i < WORKERS; i++) {
 		ticks[i] = gos_chan_make(int64_t, 0);
-		go(work_until_told, quit, ticks[i], &done[i]);
+		go(work_until_told, quit, ticks[i], &done[i], &wg);
 	}
 	for (int64_t tick = 1; tick <= 200; tick++)
 		for (int i = 0; i < WORKERS; i++)
 			gos_chan_send(ticks[i], &tick);
 	gos_chan_close(quit);
-	gos_test_until_num(1);
+	gos_waitgroup_wait(&wg); /* a count of goroutines gives no order */
 	for (int i = 0; i < WORKERS; i++)
 		expect_eq(done[i], 200);
 }
