@@ -762,6 +762,7 @@ struct gos_go_request {
 
 namespace gos_detail {
 struct loader {
+	void *fn = nullptr;
 	gos_go_registers registers{};
 	int integers = 0, reals = 0;
 	template <class T> void put(T value)
@@ -775,24 +776,15 @@ struct loader {
 			__builtin_memcpy(&registers.integer[integers++], &value, sizeof value);
 	}
 };
-template <class R, class... P, class... A> loader load(R (*)(P...), A &&...args)
+template <class R, class... P, class... A> loader load(R (*fn)(P...), A &&...args)
 {
 	static_assert(sizeof...(P) <= 6, "go() and gos_defer() pass at most six arguments");
 	static_assert(sizeof...(P) == sizeof...(A), "go() or gos_defer(): the function takes another number of arguments");
 	static_assert(std::is_void<R>::value || std::is_scalar<R>::value, "the function given to go() or gos_defer() must not return an object");
 	loader l;
+	l.fn = (void *)fn;
 	(l.put<P>(static_cast<A &&>(args)), ...);
 	return l;
-}
-template <class F, class... A> uint64_t start(const gos_go_options *options, F *fn, A &&...args)
-{
-	loader l = load(fn, static_cast<A &&>(args)...);
-	return gos_go_with_registers(options, (void *)fn, &l.registers);
-}
-template <class F, class... A> void defer(struct gos_defer_frame *frame, F *fn, A &&...args)
-{
-	loader l = load(fn, static_cast<A &&>(args)...);
-	gos_defer_with_registers(frame, (void *)fn, &l.registers);
 }
 /* The function that a lambda without captures stands for. */
 template <class L, class = void> struct is_plain : std::false_type {};
@@ -805,20 +797,23 @@ template <class L> auto plain(const L &lambda)
 	else
 		return (void (*)())nullptr;
 }
-template <class L, class... A, class = typename std::enable_if<std::is_class<L>::value>::type>
-uint64_t start(const gos_go_options *options, const L &lambda, A &&...args)
+template <class L, class... A, class = typename std::enable_if<std::is_class<L>::value>::type> loader load(const L &lambda, A &&...args)
 {
-	return start(options, plain(lambda), static_cast<A &&>(args)...);
-}
-template <class L, class... A, class = typename std::enable_if<std::is_class<L>::value>::type>
-void defer(struct gos_defer_frame *frame, const L &lambda, A &&...args)
-{
-	defer(frame, plain(lambda), static_cast<A &&>(args)...);
+	return load(plain(lambda), static_cast<A &&>(args)...);
 }
 } // namespace gos_detail
-#define gos_go(...) gos_detail::start(nullptr, __VA_ARGS__)
-#define gos_go_with(options_, ...) gos_detail::start((options_), __VA_ARGS__)
-#define gos_defer(...) gos_detail::defer(&gos_defer_frame_of_this_function, __VA_ARGS__)
+/* The calls stand in the program's own function, and not in a template's: where a goroutine was made is where they return to. */
+#define gos_go_with(options_, ...)                                                                                                \
+	__extension__({                                                                                                           \
+		gos_detail::loader gos_loader_ = gos_detail::load(__VA_ARGS__);                                                   \
+		gos_go_with_registers((options_), gos_loader_.fn, &gos_loader_.registers);                                        \
+	})
+#define gos_go(...) gos_go_with(nullptr, __VA_ARGS__)
+#define gos_defer(...)                                                                                                            \
+	__extension__({                                                                                                           \
+		gos_detail::loader gos_loader_ = gos_detail::load(__VA_ARGS__);                                                   \
+		gos_defer_with_registers(&gos_defer_frame_of_this_function, gos_loader_.fn, &gos_loader_.registers);              \
+	})
 extern "C" {
 
 #endif
