@@ -24,6 +24,9 @@ void rt_call_deferred_panicking(void *fn, const uint64_t *registers, uint64_t *c
 /* Where the deferred function returns to that the second calls. */
 extern const void *const rt_call_deferred_panicking_return __attribute__((visibility("hidden")));
 
+/* fn(arg), by the function whose frame is *frame. Unwinders that leave it ask rt_label_personality, for which `frame` is the word at its stack pointer. */
+void rt_label_call(void (*fn)(void *arg), void *arg, struct gos_defer_frame *frame);
+
 /* Keeps in *frame where it is called, and returns 0. */
 int rt_defer_frame_save(struct gos_defer_frame *frame) __attribute__((returns_twice));
 

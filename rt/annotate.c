@@ -4,9 +4,14 @@
  *
  * g->labels is written by its goroutine only, and handed on to the goroutines that it makes.
  */
+#include "../asm/defer.h"
+#include "defer.h"
 #include "gossamer.h"
 #include "label.h"
 #include "schedule.h"
+
+/* In the program, if anything there needs it. */
+extern __typeof__(_Unwind_GetCFA) _Unwind_GetCFA __attribute__((weak));
 
 int gos_set_label(const char *key, const char *value)
 {
@@ -26,9 +31,22 @@ const char *gos_label(const char *key)
 }
 
 /* Deferred: fn may panic, or end the goroutine, which goes on with other deferred calls then. */
-static void give_back(struct gos_labels *before)
+void rt_label_give_back(struct gos_labels *before)
 {
 	rt_labels_put(rt_labels_set(rt_tls_m->curg, before));
+}
+
+/*
+ * By an unwinder that leaves rt_label_call, whose frame is at the stack pointer there: what a destructor would do. It has no exception to stop, and no code of its own to run, so
+ * nothing of libgcc or libstdc++ is needed: only programs that throw come here.
+ */
+_Unwind_Reason_Code rt_label_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class class, struct _Unwind_Exception *exception,
+                                         struct _Unwind_Context *context)
+{
+	(void)version, (void)class, (void)exception;
+	if ((actions & _UA_CLEANUP_PHASE) != 0 && _Unwind_GetCFA != NULL)
+		gos_defer_frame_leave(*(struct gos_defer_frame **)_Unwind_GetCFA(context));
+	return _URC_CONTINUE_UNWIND;
 }
 
 int gos_with_label(const char *key, const char *value, void (*fn)(void *arg), void *arg)
@@ -45,8 +63,8 @@ int gos_with_label(const char *key, const char *value, void (*fn)(void *arg), vo
 			rt_labels_share(before);
 		set = before;
 	}
-	gos_defer(give_back, before); /* this call is a user of it now, in the place of the goroutine */
+	gos_defer(rt_label_give_back, before); /* this call is a user of it now, in the place of the goroutine */
 	rt_labels_set(gp, set);
-	fn(arg);
+	rt_label_call(fn, arg, &gos_defer_frame_of_this_function);
 	return error;
 }

@@ -106,11 +106,11 @@ void gos_defer_frame_leave(struct gos_defer_frame *frame)
 	if (rt_unlikely(gp->unwinding != NULL && gp->unwinding->target == frame))
 		return; /* its destructors run because of a panic; they are followed by gos_defer_frame_enter's second return */
 	while ((d = gp->deferred) != NULL && d->frame <= frame) {
-		gp->deferred = d->link;
 		if (rt_unlikely(d->frame != frame || d->panic != NULL)) { /* left by longjmp, maybe while a panic called it */
-			rt_deferred_put(d);
+			rt_deferred_drop(gp);
 			continue;
 		}
+		gp->deferred = d->link;
 		/* The record is given back before the call, which need not return; nobody takes it before rt_call_deferred has read it. */
 		uint64_t cfa;
 		if (rt_likely(put(rt_tls_m->p, d))) {

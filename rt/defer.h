@@ -13,6 +13,7 @@
 
 #include <unwind.h>
 
+#include "label.h"
 #include "schedule.h"
 
 #define RT_DEFERRED_CACHE_MAX 64 /* free records that a P keeps */
@@ -68,11 +69,19 @@ RT_INLINE struct gos_g *rt_g_here(void *pc)
 
 void rt_deferred_put(struct rt_deferred *d);
 
+/*
+ * Deferred by gos_with_label, annotate.c: the goroutine has its labels of before again. Where that was left by longjmp they only have one user less: since then the goroutine
+ * may have got others, which it shall keep.
+ */
+void rt_label_give_back(struct gos_labels *before);
+
 /* The newest call is not deferred any more; its record is free. */
 RT_INLINE void rt_deferred_drop(struct gos_g *gp)
 {
 	struct rt_deferred *d = gp->deferred;
 	gp->deferred = d->link;
+	if (rt_unlikely(d->fn == (void *)rt_label_give_back && d->panic == NULL)) /* else it has been called */
+		rt_labels_put((struct gos_labels *)d->registers.integer[0]);
 	rt_deferred_put(d);
 }
 
@@ -89,6 +98,8 @@ void rt_defer_end(struct gos_g *gp);
 struct gos_defer_request;
 void rt_defer(const struct gos_defer_request *request, const struct gos_go_registers *registers, void *pc);
 int rt_defer_frame_begin(struct gos_defer_frame *frame);
+_Unwind_Reason_Code rt_label_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class class, struct _Unwind_Exception *exception,
+                                         struct _Unwind_Context *context);
 
 /* ---- panic.c ---- */
 

@@ -147,7 +147,8 @@ GOS_API int gos_set_label(const char *key, const char *value);
 GOS_API const char *gos_label(const char *key);
 
 /* fn(arg), during which the calling goroutine has this label too. Then it has the labels of before again, whatever fn did to them, also when fn panics or ends the
- * goroutine, whose deferred calls see them; not when fn is left by longjmp or a C++ exception. fn is called in any case; what gos_set_label would return.
+ * goroutine, whose deferred calls see them, and when fn is left by a C++ exception; but a longjmp
+ * out of fn leaves the label where it is. fn is called in any case; what gos_set_label would return.
  * Blocks: no, but for fn.  Panics: when fn is NULL.  Owns: nothing. */
 GOS_API int gos_with_label(const char *key, const char *value, void (*fn)(void *arg), void *arg);
 

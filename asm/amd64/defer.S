@@ -151,6 +151,27 @@ rt_call_deferred_panicking_return:
 	.size	rt_call_deferred_panicking_return, 8
 	.text
 
+/* void rt_label_call(void (*fn)(void *arg), void *arg, struct gos_defer_frame *frame) */
+	.globl	rt_label_call
+	.hidden	rt_label_call
+	.type	rt_label_call, @function
+	.p2align 4
+rt_label_call:
+	.cfi_startproc
+	.cfi_personality 0x1b, rt_label_personality	/* DW_EH_PE_pcrel | DW_EH_PE_sdata4 */
+	.cfi_same_value %rbx
+	endbr64
+	pushq	%rdx				/* frame */
+	.cfi_adjust_cfa_offset 8
+	movq	%rdi, %rax
+	movq	%rsi, %rdi
+	call	*%rax				/* fn(arg) */
+	addq	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	ret
+	.cfi_endproc
+	.size	rt_label_call, . - rt_label_call
+
 /*
  * "Called" by an instruction that raised a signal: its registers are in the struct rt_fault at rsp, and none of them is lost, so this is a signal
  * frame, whose caller's pc is exact. The nop is for unwinders that look up pc - 1 nevertheless.

@@ -73,6 +73,19 @@ static FRAME void user_defers(void *unused)
 	NO_TAIL_CALL();
 }
 
+static FRAME void user_labelled(void *unused)
+{
+	(void)unused;
+	sum++;
+}
+
+/* The runtime itself defers a call, and calls. */
+static FRAME void user_labels(void *unused)
+{
+	gos_with_label("step", "one", user_labelled, unused);
+	NO_TAIL_CALL();
+}
+
 /* Ends by gos_goexit, in the middle of its frames, while others are runnable. */
 static FRAME void user_sends(void *value)
 {
@@ -147,12 +160,13 @@ static int user_app(int argc, char **argv)
 		marked_sleeper(user_sleeps, NULL);
 		user_checkpoint();
 		marked_deferrer(user_defers, NULL);
+		marked_deferrer(user_labels, NULL);
 	}
 	while (gos_num_goroutines() > 1) /* stepped, others may take longer than the sleep */
 		marked_yielder(user_yields, NULL);
 	gos_chan_free(channel);
 	printf("sum %d\n", sum);
-	return sum == 30 ? 0 : 1;
+	return sum == 32 ? 0 : 1;
 }
 
 int main(int argc, char **argv)

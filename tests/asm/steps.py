@@ -27,6 +27,7 @@ CHAINS = {
     "user_waits marked_receiver user_receiver",
     "user_sends marked_sender user_sender",
     "user_defers marked_deferrer user_app",
+    "user_labels marked_deferrer user_app",
     "user_fails user_defers marked_deferrer user_app",
     "",  # the scheduler's own stack; a goroutine before its function was called, and after it returned
 }

@@ -43,6 +43,10 @@ static struct known {
 	{"gos_defer_frame_enter", "user_sends marked_sender user_sender", 0, 0},
 	{"rt_defer_entry", "user_defers marked_deferrer user_app", 0, 0},
 	{"rt_defer_entry", "user_sends marked_sender user_sender", 0, 0},
+	{"gos_defer_frame_enter", "user_labels marked_deferrer user_app", 0, 0},
+	{"rt_defer_entry", "user_labels marked_deferrer user_app", 0, 0},
+	{"rt_label_call", "user_labels marked_deferrer user_app", 0, 0},
+	{"rt_call_deferred", "user_labels marked_deferrer user_app", 0, 0},
 	{"rt_call_deferred", "user_defers marked_deferrer user_app", 0, 0},
 	{"rt_call_deferred_panicking", "user_fails user_defers marked_deferrer user_app", 0, 0},
 	{"rt_call_deferred_panicking", "user_sends marked_sender user_sender", 0, 0}, /* gos_goexit */

@@ -5,12 +5,15 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "gos_test.h"
 #include "label.h"
 #include "machine.h"
+
+#define NOINLINE __attribute__((noinline))
 
 /* The labels of the calling goroutine, as an observer has them: "key=value,key=value". */
 static const char *seen(char *text, size_t size)
@@ -268,6 +271,71 @@ GOS_TEST(label_of_a_call_that_ends_the_goroutine_goes_with_it)
 		go(ends_in_a_call);
 		gos_waitgroup_wait(&wg);
 	}
+}
+
+/* ---- a longjmp out of a call ---- */
+
+struct jump {
+	jmp_buf out;
+	int depth;
+};
+
+static void jumps(void *arg)
+{
+	struct jump *jump = arg;
+	if (jump->depth-- > 0)
+		gos_with_label("step", "inner", jumps, jump);
+	else
+		longjmp(jump->out, 1);
+	expect(!"returned");
+}
+
+NOINLINE static void leaves_by_longjmp(int depth)
+{
+	struct jump jump = {.depth = depth};
+	if (setjmp(jump.out) == 0)
+		gos_with_label("step", "outer", jumps, &jump);
+}
+
+static void defers_nothing(void)
+{
+	gos_defer_frame();
+}
+
+/* As it is documented; and labels that it gets afterwards are not taken for those of the call. */
+GOS_TEST(label_of_a_call_that_is_left_by_longjmp_stays)
+{
+	gos_set_label("request", "r-881");
+	for (int i = 0; i < 100; i++) {
+		leaves_by_longjmp(i % 3);
+		expect(labels_are(i % 3 == 0 ? "request=r-881,step=outer" : "request=r-881,step=inner"));
+		gos_set_label("step", "later");
+		defers_nothing(); /* meets what was left */
+		gos_yield();
+		expect(labels_are("request=r-881,step=later"));
+		gos_set_label("step", NULL);
+	}
+}
+
+static void leaves_and_ends(void)
+{
+	leaves_by_longjmp(2);
+	gos_waitgroup_done(&wg);
+}
+
+GOS_TEST(label_sets_of_calls_left_by_longjmp_are_given_back_at_the_end)
+{
+	uint64_t before = 0;
+	gos_set_label("request", "r-881");
+	for (int i = 0; i < 20000; i++) {
+		gos_waitgroup_add(&wg, 1);
+		go(leaves_and_ends);
+		gos_waitgroup_wait(&wg);
+		if (i == 100)
+			before = rt_load_relaxed(&rt_labels_memory);
+	}
+	gos_test_until_num(1);
+	expect_eq(rt_load_relaxed(&rt_labels_memory), before);
 }
 
 /* ---- memory ---- */

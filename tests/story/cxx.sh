@@ -18,7 +18,7 @@ for compiler in g++ clang++; do
 	command -v "$compiler" >/dev/null || continue
 	tried=$((tried + 1))
 	for options in "-std=c++17 -O2" "-std=c++20 -O0"; do
-		for name in cxx cxx_panic cxx_exceptions cxx_origin; do
+		for name in cxx cxx_panic cxx_exceptions cxx_labels cxx_origin; do
 			# shellcheck disable=SC2086 # words
 			$compiler $options -g -Wall -Wextra -Werror ${sanitizer:+-fsanitize=$sanitizer} -I"$scratch/include" \
 				"$here/$name.cpp" "$library" -pthread -ldl -o "$scratch/$name"
