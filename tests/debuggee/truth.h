@@ -19,7 +19,7 @@ static inline FILE *truth_open(void)
 	return fopen(path ? path : "/dev/null", "w");
 }
 
-/* Tells the test that everything stands where it should, and waits there in the kernel until stdin ends or a line comes. */
+/* Tells the test that everything stands where it should. Who says so then stays as it is until stdin ends or a line comes. */
 static inline void truth_ready(void)
 {
 	printf("READY %d\n", (int)getpid());
