@@ -243,8 +243,12 @@ static bool about(uint64_t word, uint64_t goid, uint64_t runs, struct rt_flight_
 		event->object = payload;
 		return runs == goid;
 	case GOS_FLIGHT_PREEMPT:
-	case GOS_FLIGHT_EXIT:
 		return runs == goid;
+	case GOS_FLIGHT_EXIT:
+		if (runs == goid)
+			return true;
+		event->kind = GOS_FLIGHT_RUN;
+		return payload == goid;
 	default:
 		return false;
 	}
@@ -256,11 +260,11 @@ static uint64_t runs_after(uint64_t word, uint64_t runs)
 	switch ((enum gos_flight_kind)(word >> RT_FLIGHT_KIND_SHIFT)) {
 	case GOS_FLIGHT_RUN:
 	case GOS_FLIGHT_CALL_END:
+	case GOS_FLIGHT_EXIT:
 		return word & ((UINT64_C(1) << RT_FLIGHT_KIND_SHIFT) - 1);
 	case GOS_FLIGHT_PARK:
 	case GOS_FLIGHT_CALL:
 	case GOS_FLIGHT_PREEMPT:
-	case GOS_FLIGHT_EXIT:
 		return 0;
 	default:
 		return runs;

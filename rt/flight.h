@@ -7,6 +7,7 @@
  *
  *     63      56 55                                              0
  *     |  kind   |  payload: ns, a goid, an address, a P's number  |      PARK: 8 bits of reason, 48 of the object's address
+ *                                                                                                            EXIT: the goid of who runs next, and no RUN
  *
  * Who did it is not in the word: it is who ran on that P then, whom the RUN before it names. A RUN with none of PARK, EXIT, CALL and PREEMPT since the last one says that who ran
  * before it gave way (a yield is not worth a word). TIME is not an event: it says when those after it happened, in ns since the recorder's start. It is written when the coarse
@@ -126,12 +127,15 @@ RT_INLINE void rt_flight_pass(struct gos_p *pp, int64_t now, enum gos_state from
 		rt_flight_tick(pp, now);
 }
 
-/* A switch: the word `left` of who is left, if it says anything (kind), and who runs now; next is NULL for g0. After rt_times_pass, or on g0 rt_flight_tick. Owner P only. */
+/* A switch: the word `left` of who is left, if it says anything (kind; that of an EXIT is made here), and who runs now; next is NULL for g0. After rt_times_pass, or on
+ * g0 rt_flight_tick. Owner P only. */
 RT_INLINE void rt_flight_switch(struct gos_p *pp, uint32_t kind, uint64_t left, const struct gos_g *next)
 {
 	if (!GOS_RECORD)
 		return;
-	if (next == NULL) {
+	if (kind == GOS_FLIGHT_EXIT) {
+		rt_flight_put(pp->flight, rt_flight_word(GOS_FLIGHT_EXIT, next != NULL ? next->goid : 0));
+	} else if (next == NULL) {
 		if (kind != RT_FLIGHT_NOTHING)
 			rt_flight_put(pp->flight, left);
 	} else if (kind == RT_FLIGHT_NOTHING) {

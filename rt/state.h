@@ -79,19 +79,20 @@ struct gos_gobuf {
 
 /* A G that waits on something, once for each thing it waits on. Lock: the object's. */
 struct gos_sudog {
+	/* What a wait on one channel touches; in a G, on one cache line with what else it does. */
 	struct gos_g *g;
 	struct gos_sudog *next; /* in the object's queue; in a treap: right child */
 	struct gos_sudog *prev; /* in a treap: left child */
 	void *elem;             /* data to send or where to receive; in a treap: the address waited on. May point into a stack */
 	void *obj;              /* the channel, or the semaphore's word */
+	uint16_t case_index;    /* select only */
+	uint8_t case_dir;       /* select only: GOS_DIR_SEND or GOS_DIR_RECV */
+	uint8_t is_select;      /* g->select_done must be won before g may be woken */
+	bool success;           /* woken by a value, not by close */
 	struct gos_sudog *waitlink; /* g->waiting list of a select; next waiter on the same address in a treap */
 	struct gos_sudog *waittail; /* last of that list, in its head. Treap only */
 	struct gos_sudog *parent;   /* treap only */
 	uint32_t ticket;            /* treap only: heap priority */
-	uint16_t case_index;        /* select only */
-	uint8_t case_dir;           /* select only: GOS_DIR_SEND or GOS_DIR_RECV */
-	uint8_t is_select;          /* g->select_done must be won before g may be woken */
-	bool success;               /* woken by a value, not by close */
 };
 
 /* What timers.c runs; what a program calls a timer is struct gos_timer, in timer.c. */
@@ -121,7 +122,8 @@ struct gos_account {
 /* Of one goroutine, away from it: only who finds that the clock has moved comes here. */
 struct gos_times_of_g {
 	uint64_t version; /* odd while it is written. Sync: atomic */
-	uint64_t goid;    /* whose it is: when it is not g->goid, that one's account is still empty */
+	uint64_t goid;    /* whose it is: when it is not g->goid, that one's account is still empty, and its state what it was made in */
+	int64_t made_at;  /* runtime.now when that one was made: its first wait_since. Sync: atomic */
 	uint32_t computes; /* runs until it is no longer taken for one that computes: times.c. By who may change its state */
 	struct gos_account account;
 };
@@ -139,6 +141,7 @@ struct gos_g {
 	struct gos_m *m;       /* the M that runs it; NULL else */
 	struct gos_g *link;    /* next in the one list that it is on */
 	uint64_t stack_lo;     /* lowest usable byte */
+	uint64_t first_seq;    /* seq when it was made: the difference says how many times it has run. Sync: atomic, for who looks on */
 	/* The second: what a park and a spawn record. */
 	uint64_t stack_hi;
 	int64_t wait_since;  /* runtime.now when its state last changed; bit 0 is times.h's. Sync: atomic; workers that look for old ones read it */
@@ -147,16 +150,13 @@ struct gos_g {
 	void *entry;
 	void *create_pc;
 	uint64_t creator;    /* goid */
-	struct gos_sudog *waiting; /* first of the sudogs it waits with; NULL when it does not */
 	uint32_t creation;   /* the stack that made it, in the depot; 0: not known. origin.h. Sync: atomic, for who looks on */
-	uint32_t pad;
+	uint32_t select_done; /* 1 once a waker has won this select */
+	/* The others stay cold for one that is made, runs and ends without more ado. */
 	uint64_t last_made;  /* goid of the goroutine it made last */
-	uint32_t select_done;  /* 1 once a waker has won this select */
 	uint32_t locks;        /* gos_lock_thread calls that were not undone */
 	uint32_t stack_class;  /* stack.h: which free list the stack goes to */
 	struct gos_m *locked_m; /* the M that it is locked to, while RT_G_LOCKED */
-	int64_t made_at;       /* runtime.now. Sync: atomic, as the next */
-	uint64_t first_seq;    /* seq when it was made: the difference says how many times it has run */
 	struct gos_times_of_g *times;
 	char name[GOS_NAME_SIZE];
 	struct gos_labels *labels; /* label.h. Sync: atomic, written by the goroutine and by who makes or buries it */
@@ -167,6 +167,8 @@ struct gos_g {
 	struct rt_panic *panic;       /* innermost of those under way */
 	struct rt_panic *recovered;   /* the last that it recovered: who recovered it may look at it */
 	struct rt_panic *unwinding;   /* a recovered one, while destructors run */
+	/* Another line that waiting touches: its first 64 bytes. */
+	struct gos_sudog *waiting __attribute__((aligned(RT_CACHE_LINE))); /* first of the sudogs it waits with; NULL when it does not */
 	void *param;         /* what the waker hands over: the sudog that fired */
 	struct gos_sudog sudog; /* for waits on a single thing */
 #if defined(RT_TSAN) || defined(RT_ASAN)

@@ -109,6 +109,7 @@ RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enu
 	rt_fence_release(); /* pairs with the acquire fence in read_account */
 	if (mine->goid != gp->goid) {
 		rt_store_relaxed(&mine->goid, gp->goid);
+		rt_store_relaxed(&mine->made_at, since);
 		mine->computes = 0;
 #pragma GCC unroll 64
 		for (uint32_t i = 0; i < ENTRIES; i++)
@@ -205,10 +206,12 @@ bool rt_times_read(const struct gos_g *gp, uint64_t goid, struct gos_times *time
 		if (rt_load_relaxed(&gp->goid) != goid || state == GOS_IDLE || state == GOS_DEAD)
 			return false;
 		t.goid = goid;
-		t.made = rt_load_relaxed(&gp->made_at);
+		t.made = since & ~INT64_C(1); /* if it has no account yet, the clock has not moved since */
 		t.runs = (runs + 1) / 2; /* odd while it runs */
-		if (rt_load_relaxed(&account->goid) == goid)
+		if (rt_load_relaxed(&account->goid) == goid) {
+			t.made = rt_load_relaxed(&account->made_at);
 			rt_times_add(&t, &account->account);
+		}
 		t.as_of = rt_load_relaxed(&gos_runtime.now);
 		add_span(&t, state, reason, t.as_of - (since & ~INT64_C(1)));
 		rt_fence_acquire(); /* pairs with the release fence in rt_times_pass_slowly */

@@ -45,12 +45,11 @@ RT_INLINE int64_t rt_times_pass(struct gos_m *mp, struct gos_g *gp, enum gos_sta
 	return now;
 }
 
-/* gp is made, on pp. After g->goid is set, before its status is. */
+/* gp is made, on pp. After g->goid is set, before its status is. When that was stays in wait_since until the clock has moved, and the slow road then puts it by. */
 RT_INLINE void rt_times_begin(struct gos_p *pp, struct gos_g *gp)
 {
 	int64_t now = rt_load_relaxed(&gos_runtime.now);
 	if (GOS_RECORD) {
-		rt_store_relaxed(&gp->made_at, now);
 		rt_store_relaxed(&gp->first_seq, gp->seq);
 		now |= pp->seldom;
 	}

@@ -10,7 +10,7 @@ from collections import deque, namedtuple
 
 from .abi import Trouble
 
-PAYLOAD_NS, PAYLOAD_GOID, PAYLOAD_WAIT, PAYLOAD_PC, PAYLOAD_P = range(1, 6)  # enum gos_payload
+PAYLOAD_NS, PAYLOAD_GOID, PAYLOAD_WAIT, PAYLOAD_PC, PAYLOAD_P, PAYLOAD_NEXT = range(1, 7)  # enum gos_payload
 _WORDS_MAX = 1 << 24  # of a ring
 _RINGS_MAX = 1025
 
@@ -99,14 +99,19 @@ class Recorder:
                 continue
             kind = kinds.get(number)
             symbol = kind.symbol if kind else "?%d" % number
+            then = None  # who runs after it, by the same word
+            if kind and kind.object == PAYLOAD_NEXT:
+                then, payload = payload or None, 0
             if goid is None or goid in (runs, payload):
                 if symbol == "RUN" and runs and runs != payload and goid in (None, runs):
                     yield Event(at, early, p, "YIELD", runs, 0, 0, 0)
                 event = self._event(symbol, kind, payload, at, early, p, runs)
                 if goid is None or goid == event.goid:
                     yield event
+            if then is not None and goid in (None, then):
+                yield Event(at, early, p, "RUN", then, 0, 0, 0)
             if p is not None:
-                runs = payload if symbol in _RUNS else 0 if symbol in _STOPS else runs
+                runs = then if then is not None else payload if symbol in _RUNS else 0 if symbol in _STOPS else runs
 
     def _event(self, symbol, kind, payload, at, early, p, runs):
         reason, value, who, by = 0, 0, runs or 0, 0

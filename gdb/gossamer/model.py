@@ -340,9 +340,11 @@ class Runtime:
 
     def times(self, g):
         """What g has done with its time until now: Times."""
-        record = self._plain("g", g.address, "made_at", "first_seq", "times")
-        times = Times(record.made_at, self.now, (g.seq - record.first_seq + 1) // 2)
-        if int.from_bytes(bytes(self.read(record.times + self.abi.field("times.goid").offset, 8)), "little") == g.goid:
+        record = self._plain("g", g.address, "first_seq", "times")
+        account = self._plain("times", record.times, "goid", "made_at")
+        times = Times(self.since(g), self.now, (g.seq - record.first_seq + 1) // 2)
+        if account.goid == g.goid:
+            times.made = account.made_at
             self._add_account(times, record.times + self.abi.field("times.account").offset)
         self._add_open(times, g)
         return times

@@ -41,6 +41,7 @@ enum gos_payload {
 	GOS_PAYLOAD_WAIT, /* const.flight_object_bits of what it waits on, and the reason above them */
 	GOS_PAYLOAD_PC,   /* where the program's code stands: a return address */
 	GOS_PAYLOAD_P,    /* a P's id */
+	GOS_PAYLOAD_NEXT, /* a goid: right after that RUN of this goroutine happened, which has no word of its own; 0: it did not */
 };
 
 struct gos_abi_row {

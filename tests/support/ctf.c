@@ -49,6 +49,7 @@ static const char *fields_of(uint32_t payload)
 	case GOS_PAYLOAD_P:
 		return " uint64_t p;";
 	case GOS_PAYLOAD_NS:
+	case GOS_PAYLOAD_NEXT: /* the reader makes an event of its own of it */
 	case GOS_PAYLOAD_NONE:
 		break;
 	}
@@ -167,6 +168,7 @@ bool ctf_event(struct ctf *trace, const struct flight_read *e, uint64_t lost)
 	case GOS_PAYLOAD_WAIT:
 		well = well && put(s, e->payload >> RT_FLIGHT_OBJECT_BITS, 1) && put(s, e->payload & ((UINT64_C(1) << RT_FLIGHT_OBJECT_BITS) - 1), 8);
 		break;
+	case GOS_PAYLOAD_NEXT:
 	case GOS_PAYLOAD_NONE:
 		break;
 	default:

@@ -106,6 +106,31 @@ static void find_own(struct flight_reader *r)
 	r->rings = 1 + count;
 }
 
+/* What an event changes of who runs there. */
+static uint64_t runs_after(const struct flight_read *e)
+{
+	switch ((enum gos_flight_kind)e->kind) {
+	case GOS_FLIGHT_RUN:
+	case GOS_FLIGHT_CALL_END:
+		return e->payload;
+	case GOS_FLIGHT_PARK:
+	case GOS_FLIGHT_EXIT:
+	case GOS_FLIGHT_CALL:
+	case GOS_FLIGHT_PREEMPT:
+		return 0;
+	default:
+		return e->runs;
+	}
+}
+
+static void tell(struct flight_ring *ring, const struct flight_read *event, void (*each)(const struct flight_read *, void *), void *arg)
+{
+	if (event->ring != 0)
+		ring->runs = runs_after(event);
+	if (each != NULL)
+		each(event, arg);
+}
+
 /* Everything from `next` on that is whole. */
 static size_t poll_ring(struct flight_reader *r, uint32_t number, void (*each)(const struct flight_read *, void *), void *arg)
 {
@@ -136,15 +161,15 @@ static size_t poll_ring(struct flight_reader *r, uint32_t number, void (*each)(c
 			ring->at = r->flight->start + (int64_t)event.payload;
 			continue;
 		}
-		if (number != 0) {
-			if (event.kind == GOS_FLIGHT_RUN || event.kind == GOS_FLIGHT_CALL_END)
-				ring->runs = event.payload;
-			else if (event.kind == GOS_FLIGHT_PARK || event.kind == GOS_FLIGHT_EXIT || event.kind == GOS_FLIGHT_CALL || event.kind == GOS_FLIGHT_PREEMPT)
-				ring->runs = 0;
-		}
+		uint64_t next = event.kind == GOS_FLIGHT_EXIT ? event.payload : 0;
+		if (next != 0)
+			event.payload = 0;
+		tell(ring, &event, each, arg);
 		events++;
-		if (each != NULL)
-			each(&event, arg);
+		if (next != 0) { /* two in one word */
+			tell(ring, &(struct flight_read){number, GOS_FLIGHT_RUN, i, next, ring->runs, ring->at}, each, arg);
+			events++;
+		}
 	}
 	ring->read += head - first;
 	ring->next = head;
