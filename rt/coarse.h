@@ -23,6 +23,9 @@
 /* The exact clock; the coarse one follows where it is a grain behind. Any thread. */
 int64_t rt_clock_refresh(void);
 
+/* The same on mp, which has set its token for this, and keeps it (fresh.h): returns the coarse clock. */
+int64_t rt_clock_refresh_kept(const struct gos_m *mp);
+
 /* The exact clock, for who looks all the time and relies on sysmon, which comes more often than every two grains: only where it does not the coarse clock
  * follows. Any thread. */
 int64_t rt_clock_glance(void);

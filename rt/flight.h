@@ -85,16 +85,18 @@ RT_INLINE void rt_flight_put2(struct gos_flight_ring *ring, uint64_t first, uint
 	rt_count_by(&ring->head, 2);
 }
 
-/* An event, when the coarse clock says `now`. Owner P only. */
-RT_INLINE void rt_flight_now(struct gos_p *pp, int64_t now, enum gos_flight_kind kind, uint64_t payload)
-{
-	if (GOS_RECORD)
-		rt_flight_put(rt_flight_at(pp, now), rt_flight_word(kind, payload));
-}
-
+/* An event. Owner P only. */
 RT_INLINE void rt_flight(struct gos_p *pp, enum gos_flight_kind kind, uint64_t payload)
 {
-	rt_flight_now(pp, rt_load_relaxed(&gos_runtime.now), kind, payload);
+	if (GOS_RECORD)
+		rt_flight_put(rt_flight_at(pp, rt_load_relaxed(&gos_runtime.now)), rt_flight_word(kind, payload));
+}
+
+/* One that follows rt_times_pass from WAITING, after which the ring knows the time. Owner P only. */
+RT_INLINE void rt_flight_passed(struct gos_p *pp, enum gos_flight_kind kind, uint64_t payload)
+{
+	if (GOS_RECORD)
+		rt_flight_put(pp->flight, rt_flight_word(kind, payload));
 }
 
 /* One that names an address. Owner P only. */
@@ -118,12 +120,13 @@ RT_INLINE bool rt_flight_is_exact(const struct gos_p *pp)
 }
 
 /*
- * From rt_times_pass_slowly, which each goroutine that stops comes to where the clock has moved since it began to run: so rt_flight_switch need not look at the clock. Who is switched to
- * from another goroutine has been made, made ready or left on this same P, and what was then written looked at the clock: while it has not moved since, TIME is right. Owner P only.
+ * From rt_times_pass_slowly, which each goroutine that stops comes to where the clock has moved since it began to run, and each that is made ready where it has moved since this was
+ * looked at (fresh.h): so what is written right after that need not ask. Who is switched to from another goroutine has been made, made ready or left on this same P, and what was
+ * then written knew the time: while the clock has not moved since, TIME is right. Owner P only.
  */
 RT_INLINE void rt_flight_pass(struct gos_p *pp, int64_t now, enum gos_state from)
 {
-	if (from == GOS_RUNNING || (from == GOS_RUNNABLE && !rt_flight_is_exact(pp))) /* with exact times who is switched to has that of who was left */
+	if (from != GOS_RUNNABLE || !rt_flight_is_exact(pp)) /* with exact times who is switched to has that of who was left */
 		rt_flight_tick(pp, now);
 }
 

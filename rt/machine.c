@@ -22,6 +22,7 @@
 
 #include "crash.h"
 #include "dump.h"
+#include "fresh.h"
 #include "netpoll.h"
 #include "runq.h"
 #include "schedule.h"
@@ -60,6 +61,7 @@ static void *m_main(void *arg)
 	pthread_setname_np(pthread_self(), name); /* or it would be called what its maker is */
 	prctl(PR_SET_TIMERSLACK, 1); /* ns; the default of 50 us would be added to every sleep */
 	rt_crash_init_m(mp);
+	rt_fresh_init(mp);
 	rt_sanitizer_thread(&mp->g0);
 	struct gos_p *pp = mp->next_p;
 	mp->next_p = NULL;

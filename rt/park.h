@@ -62,11 +62,11 @@ _Noreturn void rt_park_forever(enum gos_reason reason, void *pc);
 RT_INLINE void rt_ready(struct gos_m *mp, struct gos_g *gp)
 {
 	RT_PROBE2(g_ready, gp->goid, mp->curg ? mp->curg->goid : 0);
-	int64_t now = rt_times_pass(mp, gp, GOS_WAITING);
+	rt_times_pass(mp, gp, GOS_WAITING);
 	rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
 	gp->waiting = NULL;
 	struct gos_p *pp = mp->p;
-	rt_flight_now(pp, now, GOS_FLIGHT_READY, gp->goid);
+	rt_flight_passed(pp, GOS_FLIGHT_READY, gp->goid);
 	rt_debug_event(gp, GOS_EVENT_READY, gp->reason);
 	rt_runq_put_next(pp, gp);
 	rt_wake_hint();

@@ -5,6 +5,7 @@
  * A P is in exactly one place: the idle list, an M's `p`, the hands of an M being woken (`next_p`), SYSCALL and within anybody's reach, or,
  * beyond GOSMAXPROCS, retired and empty. Locks: sched.lock (rank SCHED).
  */
+#include "fresh.h"
 #include "machine.h"
 #include "runq.h"
 #include "slab.h"
@@ -40,6 +41,7 @@ void rt_p_acquire(struct gos_m *mp, struct gos_p *pp)
 {
 	rt_store_release(&pp->m, mp); /* sysmon finds an M whose fields are set */
 	rt_store_relaxed(&mp->p, pp);
+	rt_fresh_clear(mp);
 	rt_store_relaxed(&pp->status, (uint32_t)GOS_P_RUNNING);
 	/* 0: its goroutine is to give way, since the P is one too many, or at least to ask the dice. */
 	rt_store_relaxed(&mp->go_on, (uint32_t)(pp->id < rt_load_relaxed(&rt_sched.nprocs) && !rt_seeded()));

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "crash.h"
 #include "exit.h"
+#include "fresh.h"
 #include "origin.h"
 #include "schedule.h"
 #include "slab.h"
@@ -65,7 +66,8 @@ int gos_run(int (*app)(int argc, char **argv), int argc, char **argv)
 	rt_sysmon_start();
 
 	/* Goroutine 1 is made by this thread in the place of an M, for as long as that takes. */
-	struct gos_m maker = {0};
+	static struct gos_m maker; /* static: sysmon may look at who has a P a moment longer than he has it */
+	rt_store_relaxed(&maker.fresh, &maker.own_fresh);
 	rt_lock(&rt_sched.lock, RT_RANK_SCHED);
 	struct gos_p *pp = rt_p_take_idle();
 	rt_unlock(&rt_sched.lock);

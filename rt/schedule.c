@@ -58,7 +58,10 @@ void rt_inject(struct gos_m *mp, struct gos_g *list, bool by_goroutine)
 		return;
 	for (struct gos_g *gp = list; gp != NULL; gp = gp->link) {
 		RT_PROBE2(g_ready, gp->goid, 0);
-		rt_times_pass(mp, gp, GOS_WAITING);
+		if (GOS_RECORD)
+			rt_times_pass_slowly(mp, gp, GOS_WAITING); /* it may be on no M, or without a P */
+		else
+			rt_times_pass(mp, gp, GOS_WAITING);
 		rt_g_set(gp, GOS_WAITING, GOS_RUNNABLE);
 		gp->waiting = NULL;
 		if (mp != NULL && mp->p != NULL)

@@ -291,6 +291,8 @@ struct gos_m {
 	uint32_t tid;           /* of the kernel */
 	struct gos_g *curg;     /* Sync: atomic, written by the M; observers read it */
 	struct gos_p *p;        /* Owner: the M; relaxed, since observers and the runtime's own lists read it */
+	uint64_t *fresh;        /* where its token is. Sync: atomic; fresh.h. Owner: the M, but others take it away */
+	uint64_t own_fresh;     /* or here */
 	uint32_t go_on;         /* 1: the goroutine may go on. 0: it has no P, or is asked to let others run. Sync: atomic; sysmon clears it */
 	uint32_t calls;         /* blocking sections that its goroutine is in, one within the other. Owner: the M */
 	struct gos_p *call_p;   /* the P that it had when they began. Owner: the M */

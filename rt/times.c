@@ -68,20 +68,37 @@ static void look_at_rate(struct gos_p *pp, int64_t now)
 	pp->window_tick = pp->tick;
 }
 
+/* gp, which computes, is about to run: when it stops, the clock is to be looked at. */
+static void distrust(struct gos_m *mp, enum gos_state from)
+{
+	if (from == GOS_RUNNABLE && mp != NULL)
+		rt_fresh_clear(mp);
+}
+
 /*
  * The clock has moved since gp became `from`, or is to be looked at. It is looked at where it matters, and where it may have stood still meanwhile:
  *  - the mark says so: gp was on a P that switches seldom, or is one that computes: it has run for long in one of its last COMPUTES runs. Where the system lets
  *    sysmon wait for its turn, nothing else would tell when its next long run has ended;
  *  - gp has run, or blocked its thread, across a step of the clock: few do, at most one a step and P;
- *  - gp has waited long.
+ *  - gp has waited long, or this thread has no token, since it may have lost its processor (fresh.h).
  * Not where gp has stood in line: who stopped before it has looked, or g0 has.
+ *
+ * Who looks sets the token. From a wait it may stand for less: what runs here has begun to before.
  */
 RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enum gos_state from)
 {
 	struct gos_p *pp = mp != NULL ? mp->p : NULL;
 	int64_t since = rt_load_relaxed(&gp->wait_since), now = rt_load_relaxed(&gos_runtime.now);
+	bool look = from == GOS_RUNNING || from == GOS_SYSCALL ||
+	            (from == GOS_WAITING && (pp == NULL || !rt_fresh(mp) || (since & 1) != 0 || now - since >= RT_LONG_WAIT));
 
-	if (from == GOS_RUNNING || from == GOS_SYSCALL || (from == GOS_WAITING && ((since & 1) != 0 || now - since >= RT_LONG_WAIT))) {
+	if (look && pp != NULL && !pp->seldom) {
+		const struct gos_g *running = from == GOS_WAITING ? mp->curg : NULL;
+		rt_fresh_set(mp, RT_FRESH_RUN);
+		now = rt_clock_refresh_kept(mp);
+		if (running != NULL && rt_load_relaxed(&running->wait_since) != now)
+			rt_fresh_lower(mp); /* when it stops there is something to add up, or it computes */
+	} else if (look) {
 		rt_clock_refresh();
 		now = rt_load_relaxed(&gos_runtime.now);
 	}
@@ -89,6 +106,8 @@ RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enu
 	if (pp != NULL) {
 		look_at_rate(pp, now);
 		rt_flight_pass(pp, now, from);
+		if (pp->seldom)
+			rt_fresh_clear(mp); /* here each change looks at the clock */
 	}
 	int64_t next = now | (pp == NULL || pp->seldom);
 	if (now == since) {
@@ -97,6 +116,7 @@ RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enu
 			if (from == GOS_RUNNING)
 				mine->computes--;
 			next |= 1;
+			distrust(mp, from);
 		}
 		rt_store_relaxed(&gp->wait_since, next);
 		return now;
@@ -120,6 +140,8 @@ RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enu
 	if (from == GOS_RUNNING)
 		mine->computes = ns >= RT_LONG_RUN ? COMPUTES : mine->computes != 0 ? mine->computes - 1 : 0;
 	next |= mine->computes != 0;
+	if (mine->computes != 0)
+		distrust(mp, from);
 	rt_store_relaxed(&gp->wait_since, next);
 	rt_store_release(&mine->version, version + 2); /* pairs with the load in read_account */
 

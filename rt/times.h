@@ -19,6 +19,7 @@
 
 #include "atomic.h"
 #include "coarse.h"
+#include "fresh.h"
 #include "gossamer.h"
 #include "gstatus.h"
 #include "state.h"
@@ -31,7 +32,8 @@
 int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enum gos_state from) __attribute__((cold, noinline));
 
 /* gp, which has been `from` until now, becomes something else: before its status is set, and for one that waits, while its reason stands. By who may set it. mp: the M that
- * this is on; where it has no P, or is NULL, that is counted for no P. Returns the coarse clock, which may have been moved. */
+ * this is on; from RUNNING and WAITING it has a P, whose ring then knows the time. Where it has none, the time is counted for no P. Returns the coarse clock, which may have been
+ * moved. */
 RT_INLINE int64_t rt_times_pass(struct gos_m *mp, struct gos_g *gp, enum gos_state from)
 {
 	int64_t now = rt_load_relaxed(&gos_runtime.now);
@@ -40,6 +42,13 @@ RT_INLINE int64_t rt_times_pass(struct gos_m *mp, struct gos_g *gp, enum gos_sta
 			rt_store_relaxed(&gp->wait_since, now);
 		return now;
 	}
+	if (from == GOS_RUNNING) {
+		if (rt_unlikely(!rt_fresh_run(mp)))
+			return rt_times_pass_slowly(mp, gp, from);
+		return now;
+	}
+	if (from == GOS_WAITING && rt_unlikely(!rt_fresh(mp)))
+		return rt_times_pass_slowly(mp, gp, from);
 	if (rt_unlikely(now != gp->wait_since)) /* nobody else writes it now, and a plain load is no instruction of its own */
 		return rt_times_pass_slowly(mp, gp, from);
 	return now;
