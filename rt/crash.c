@@ -496,6 +496,7 @@ uint32_t rt_asked[2];
 enum rt_capture rt_capture_thread(struct gos_m *mp, const struct gos_g *gp, struct rt_trace *trace, uint64_t *sp)
 {
 	enum rt_capture result = RT_CAPTURE_ELSEWHERE;
+	(void)rt_load_acquire(&gos_runtime.mcount); /* pairs with m_new: what mp was made of is seen; gp->m, which led to it, orders nothing */
 	uint32_t tid = rt_load_relaxed(&mp->tid), *asked = &rt_asked[current_tid() == rt_load_relaxed(&dumper.tid) ? 0 : 1];
 	rt_store_relaxed(asked, tid);
 	rt_fence(); /* wait_for_signal, in syscall.c */

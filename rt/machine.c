@@ -55,7 +55,7 @@ static void *m_main(void *arg)
 	struct gos_m *mp = arg;
 	rt_tls_m = mp;
 	pthread_setspecific(m_key, mp);
-	mp->tid = (uint32_t)syscall(SYS_gettid);
+	rt_store_relaxed(&mp->tid, (uint32_t)syscall(SYS_gettid));
 	char name[16];
 	snprintf(name, sizeof name, "gos-m%u", mp->id);
 	pthread_setname_np(pthread_self(), name); /* or it would be called what its maker is */
