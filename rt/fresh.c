@@ -13,11 +13,9 @@
 #endif
 #endif
 
-_Static_assert(offsetof(struct rt_fresh_tokens, run) == RT_FRESH_BIT, "the tokens differ in that bit");
-
 #if HAVE_RSEQ
 
-_Static_assert(sizeof(struct rseq_cs) <= RT_FRESH_BIT, "a token is one of them");
+_Static_assert(sizeof(struct rseq_cs) == RT_FRESH_SIZE, "a token is one of them");
 
 /* The sequence that nobody executes, and where it would be left: the kernel wants the signature there. The two of the structure are the same, of version 0, without flags. */
 #define STRINGIFY_(x) #x
@@ -29,7 +27,7 @@ __asm__(".pushsection .text\n"
         "2:	ud2\n"
         "	.popsection\n"
         "	.pushsection .data.rel.ro, \"aw\"\n"
-        "	.balign 64\n"
+        "	.balign 32\n"
         "	.globl rt_fresh_tokens\n"
         "	.hidden rt_fresh_tokens\n"
         "	.type rt_fresh_tokens, @object\n"
@@ -68,6 +66,14 @@ void rt_fresh_init(struct gos_m *mp)
 	rt_store_relaxed(&mp->fresh, word != NULL ? word : &mp->own_fresh);
 }
 
+void rt_fresh_in_child(const struct gos_m *mine)
+{
+	uint32_t count = rt_load_acquire(&gos_runtime.mcount);
+	for (uint32_t i = 0; i < count; i++)
+		if (gos_runtime.ms[i] != mine)
+			rt_store_relaxed(&gos_runtime.ms[i]->fresh, &gos_runtime.ms[i]->own_fresh);
+}
+
 /* Not a token, nor 0: somebody else uses the word of mp's thread. */
 static bool is_foreign(uint64_t token)
 {
@@ -91,7 +97,7 @@ void rt_fresh_none(const struct gos_m *but)
 {
 	uint32_t count = rt_load_acquire(&gos_runtime.pcount);
 	for (uint32_t i = 0; i < count; i++) {
-		struct gos_m *mp = rt_load_acquire(&gos_runtime.ps[i]->m); /* pairs with rt_p_acquire. Ms are never freed, and their threads never end */
+		struct gos_m *mp = rt_load_acquire(&gos_runtime.ps[i]->m); /* pairs with rt_p_acquire. Ms are never freed, and their threads never end; a child of fork has none of them: rt_fresh_in_child */
 		if (mp == NULL || mp == but)
 			continue;
 		uint64_t *word = rt_load_relaxed(&mp->fresh), token = rt_load_relaxed(word);

@@ -19,6 +19,7 @@ void rt_preempt_in_child(void)
 	struct gos_m *mp = rt_tls_m;
 	rt_store_relaxed(&rt_forked, true);
 	rt_flight_in_child();
+	rt_fresh_in_child(mp);
 	if (mp == NULL)
 		return;
 	rt_store_relaxed(&mp->go_on, 0u); /* so each function looks up, and says it */

@@ -146,10 +146,7 @@ RT_NOINLINE bool rt_exitsyscall(void)
 	}
 	/* Another M may have left the same P in SYSCALL since: to take it from him is as good. */
 	if (rt_likely(rt_load_relaxed(&pp->status) == GOS_P_SYSCALL && rt_cas(&pp->status, (uint32_t)GOS_P_SYSCALL, (uint32_t)GOS_P_RUNNING))) {
-		bool fresh = GOS_RECORD && rt_fresh_run(mp); /* it has not slept */
 		rt_p_acquire(mp, pp);
-		if (fresh)
-			rt_fresh_set(mp, RT_FRESH_RUN);
 		rt_times_pass(mp, gp, GOS_SYSCALL);
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNING);
 		rt_flight(pp, GOS_FLIGHT_CALL_END, gp->goid);

@@ -68,10 +68,10 @@ static void look_at_rate(struct gos_p *pp, int64_t now)
 	pp->window_tick = pp->tick;
 }
 
-/* gp, which computes, is about to run: when it stops, the clock is to be looked at. */
+/* gp, which computes, is about to run, perhaps: when it stops, the clock is to be looked at. */
 static void distrust(struct gos_m *mp, enum gos_state from)
 {
-	if (from == GOS_RUNNABLE && mp != NULL)
+	if ((from == GOS_RUNNABLE || from == GOS_SYSCALL) && mp != NULL)
 		rt_fresh_clear(mp);
 }
 

@@ -47,7 +47,8 @@ RT_INLINE int64_t rt_times_pass(struct gos_m *mp, struct gos_g *gp, enum gos_sta
 			return rt_times_pass_slowly(mp, gp, from);
 		return now;
 	}
-	if (from == GOS_WAITING && rt_unlikely(!rt_fresh(mp)))
+	/* Who was in a call has no token, and mostly slept: then it takes a look to tell for how long. */
+	if (from == GOS_SYSCALL || (from == GOS_WAITING && rt_unlikely(!rt_fresh(mp))))
 		return rt_times_pass_slowly(mp, gp, from);
 	if (rt_unlikely(now != gp->wait_since)) /* nobody else writes it now, and a plain load is no instruction of its own */
 		return rt_times_pass_slowly(mp, gp, from);

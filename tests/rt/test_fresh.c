@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a token is gone once it cannot vouch for the clock any more, rt/fresh.c. Method: Ms without a runtime, so that nobody else takes tokens away, on a thread that sleeps, and
+ * Goal: a token is gone once it cannot vouch for the clock any more, rt/fresh.c. Method: Ms without a runtime, so that nobody else takes tokens away, on a thread that has to share its processor, and
  * that has another library's restartable sequence. The kernel may take a token away at any moment: what must still be there is tried until it is.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "coarse.h"
 #include "fresh.h"
 #include "gos_test.h"
+#include "machine.h"
 
 #define TRIES 100000
 
@@ -36,11 +38,15 @@ static bool by_the_kernel(void)
 	return first.fresh != &first.own_fresh;
 }
 
-PLAIN_TEST(the_two_tokens_differ_in_the_bit)
+PLAIN_TEST(what_vouches_for_the_clock_alone_does_not_for_who_runs)
 {
-	expect((RT_FRESH_RUN & RT_FRESH_BIT) != 0);
-	expect((RT_FRESH_EVENT & RT_FRESH_BIT) == 0);
-	expect_ne(RT_FRESH_EVENT, 0);
+	two_ms();
+	rt_fresh_set(&second, RT_FRESH_EVENT);
+	expect(rt_fresh(&second));
+	expect(!rt_fresh_run(&second));
+	rt_fresh_set(&second, RT_FRESH_RUN);
+	expect(rt_fresh(&second));
+	expect(rt_fresh_run(&second));
 }
 
 PLAIN_TEST(a_token_stays_while_the_thread_runs)
@@ -57,31 +63,39 @@ PLAIN_TEST(a_token_stays_while_the_thread_runs)
 	expect_eq(kept, 100);
 }
 
-/* How often this thread has given up its processor. */
-static int64_t sleeps(void)
+static int enough;
+
+static void *burn(void *arg)
 {
-	struct rusage usage;
-	expect_eq(getrusage(RUSAGE_THREAD, &usage), 0);
-	return usage.ru_nvcsw;
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED))
+		;
+	return arg;
 }
 
-PLAIN_TEST(a_thread_that_slept_has_none)
+/* The kernel has two that want one processor, so each loses it again and again. */
+PLAIN_TEST_WITHIN(a_thread_that_lost_its_processor_has_none, 60)
 {
+	cpu_set_t may, one;
+	pthread_t other;
 	two_ms();
 	if (!by_the_kernel())
 		return; /* no restartable sequences here: then it is sysmon that finds out */
-	int slept = 0;
-	for (int i = 0; i < TRIES && slept < 100; i++) {
-		int64_t before = sleeps();
-		rt_fresh_set(&first, i % 2 ? RT_FRESH_RUN : RT_FRESH_EVENT);
-		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-		if (sleeps() == before)
-			continue; /* the host held the machine up until the time had passed */
-		expect(!rt_fresh(&first));
-		expect(!rt_fresh_run(&first));
-		slept++;
+	expect_eq(sched_getaffinity(0, sizeof may, &may), 0);
+	CPU_ZERO(&one);
+	for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
+		if (CPU_ISSET(i, &may))
+			CPU_SET(i, &one);
+	expect_eq(sched_setaffinity(0, sizeof one, &one), 0); /* and of the threads that it makes */
+	expect_eq(pthread_create(&other, NULL, burn, NULL), 0);
+	for (int lost = 0; lost < 20;) {
+		int64_t until = rt_now() + 20 * GOS_MS;
+		rt_fresh_set(&first, lost % 2 ? RT_FRESH_RUN : RT_FRESH_EVENT);
+		while (rt_fresh(&first) && rt_now() < until)
+			;
+		lost += !rt_fresh(&first);
 	}
-	expect_eq(slept, 100);
+	__atomic_store_n(&enough, 1, __ATOMIC_RELAXED);
+	pthread_join(other, NULL);
 }
 
 PLAIN_TEST(who_moves_the_clock_takes_them_from_all)
@@ -140,9 +154,30 @@ PLAIN_TEST(a_token_that_is_gone_is_not_lowered)
 /* A sequence of another library's: valid for the kernel, but no token. */
 static uint64_t *foreign(void)
 {
-	static uint64_t sequence[4] __attribute__((aligned(RT_FRESH_BIT)));
+	static uint64_t sequence[4] __attribute__((aligned(RT_FRESH_SIZE)));
 	memcpy(sequence, rt_fresh_tokens.event, sizeof sequence);
 	return sequence;
+}
+
+/* In a child of fork the others' threads do not exist, and glibc gives their stacks back when the child has ended some of its own. */
+GOS_TEST(a_child_of_fork_does_not_look_at_its_parents_threads)
+{
+	gos_procs(8);
+	for (int i = 0; i < 64; i++)
+		go(gos_yield);
+	gos_sleep(20 * GOS_MS); /* so that there are workers */
+	pid_t pid = fork();
+	if (pid == 0) {
+		for (uint32_t i = 0; i < gos_runtime.mcount; i++)
+			if (gos_runtime.ms[i] != rt_tls_m && gos_runtime.ms[i]->fresh != &gos_runtime.ms[i]->own_fresh)
+				_exit(1);
+		rt_clock_set();
+		_exit(0);
+	}
+	int status;
+	expect_eq(waitpid(pid, &status, 0), pid);
+	expect(WIFEXITED(status));
+	expect_eq(WEXITSTATUS(status), 0);
 }
 
 PLAIN_TEST(the_word_of_another_librarys_sequence_is_left_alone)
@@ -187,6 +222,22 @@ PLAIN_TEST(who_sets_a_token_leaves_the_word_to_another_library)
 	expect_eq(left, 100);
 }
 
+/* One that computes may do so again at once, and nobody else might look at the clock when it stops. Its P is made to be one that switches often. */
+GOS_TEST(who_computes_is_not_vouched_for_after_a_blocking_section)
+{
+	for (int i = 0; i < 100; i++) {
+		struct gos_g *gp = rt_tls_m->curg;
+		struct gos_p *pp = rt_tls_m->p;
+		gp->times->goid = gp->goid;
+		gp->times->computes = 16;
+		pp->seldom = 0;
+		pp->window_at = INT64_MAX;
+		gos_blocking_begin();
+		gos_blocking_end();
+		expect(!rt_fresh_run(rt_tls_m));
+	}
+}
+
 /* Each worker has a word of its own, and nobody's is lost: with the clock moved all the time from outside, each goroutine's times add up to its life. */
 static void change_states(gos_chan *c, bool sends, gos_waitgroup *all)
 {
@@ -205,8 +256,6 @@ static void change_states(gos_chan *c, bool sends, gos_waitgroup *all)
 	expect_eq(t.running + t.runnable + t.waiting + t.in_calls, t.as_of - t.made);
 	gos_waitgroup_done(all);
 }
-
-static int enough;
 
 static void *move_it(void *arg)
 {
