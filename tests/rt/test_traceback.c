@@ -324,16 +324,27 @@ static struct gos_g *record_of(uint64_t goid)
 static char dump_text[8 << 20];
 
 /* The dump goes to a file that is in memory, so that nobody needs to read while it is written. */
-static const char *dump(void)
+static int begin_dump(void)
 {
 	int fd = memfd_create("dump", 0);
 	expect(fd >= 0);
-	gos_stack_dump(fd);
+	return fd;
+}
+
+static const char *end_dump(int fd)
+{
 	ssize_t n = pread(fd, dump_text, sizeof dump_text - 1, 0);
 	expect(n >= 0);
 	dump_text[n] = 0;
 	close(fd);
 	return dump_text;
+}
+
+static const char *dump(void)
+{
+	int fd = begin_dump();
+	gos_stack_dump(fd);
+	return end_dump(fd);
 }
 
 /* The block of one goroutine, copied; NULL if there is none. */
@@ -619,14 +630,9 @@ static NOINLINE void blocked_after_entering(void)
 
 static const char *dump_as(unsigned flags)
 {
-	int fd = memfd_create("dump", 0);
-	expect(fd >= 0);
+	int fd = begin_dump();
 	expect_eq(gos_dump(fd, flags), 0);
-	ssize_t n = pread(fd, dump_text, sizeof dump_text - 1, 0);
-	expect(n >= 0);
-	dump_text[n] = 0;
-	close(fd);
-	return dump_text;
+	return end_dump(fd);
 }
 
 GOS_TEST(dumps_do_not_end_the_calls_of_blocking_sections)
