@@ -85,7 +85,7 @@ static void distrust(struct gos_m *mp, enum gos_state from)
  *
  * Who looks sets the token. From a wait it may stand for less: what runs here has begun to before.
  */
-RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enum gos_state from)
+RT_NOINLINE void rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enum gos_state from)
 {
 	struct gos_p *pp = mp != NULL ? mp->p : NULL;
 	int64_t since = rt_load_relaxed(&gp->wait_since), now = rt_load_relaxed(&gos_runtime.now);
@@ -119,7 +119,7 @@ RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enu
 			distrust(mp, from);
 		}
 		rt_store_relaxed(&gp->wait_since, next);
-		return now;
+		return;
 	}
 
 	int64_t ns = now - since;
@@ -151,7 +151,6 @@ RT_NOINLINE int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enu
 		rt_add_fetch(entry(&rt_times_of_no_p, i), ns);
 	if (from == GOS_RUNNABLE && pp != NULL)
 		rt_count(&pp->latencies[bucket(ns)]);
-	return now;
 }
 
 /* ---- for who looks on ---- */

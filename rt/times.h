@@ -29,30 +29,27 @@
 #define RT_LONG_RUN 200000   /* ns: who runs for so long computes, and is expected to do so again */
 #define RT_LONG_WAIT 5000000 /* ns: the end of a wait that is so long by the coarse clock is exact on any P */
 
-int64_t rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enum gos_state from) __attribute__((cold, noinline));
+void rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enum gos_state from) __attribute__((cold, noinline));
 
 /* gp, which has been `from` until now, becomes something else: before its status is set, and for one that waits, while its reason stands. By who may set it. mp: the M that
- * this is on; from RUNNING and WAITING it has a P, whose ring then knows the time. Where it has none, the time is counted for no P. Returns the coarse clock, which may have been
- * moved. */
-RT_INLINE int64_t rt_times_pass(struct gos_m *mp, struct gos_g *gp, enum gos_state from)
+ * this is on; from RUNNING and WAITING it has a P, whose ring then knows the time. Where it has none, the time is counted for no P. The coarse clock may be moved. */
+RT_INLINE void rt_times_pass(struct gos_m *mp, struct gos_g *gp, enum gos_state from)
 {
 	int64_t now = rt_load_relaxed(&gos_runtime.now);
+	bool look;
 	if (!GOS_RECORD) {
 		if (from != GOS_RUNNABLE)
 			rt_store_relaxed(&gp->wait_since, now);
-		return now;
+		return;
 	}
-	if (from == GOS_RUNNING) {
-		if (rt_unlikely(!rt_fresh_run(mp)))
-			return rt_times_pass_slowly(mp, gp, from);
-		return now;
-	}
-	/* Who was in a call has no token, and mostly slept: then it takes a look to tell for how long. */
-	if (from == GOS_SYSCALL || (from == GOS_WAITING && rt_unlikely(!rt_fresh(mp))))
-		return rt_times_pass_slowly(mp, gp, from);
-	if (rt_unlikely(now != gp->wait_since)) /* nobody else writes it now, and a plain load is no instruction of its own */
-		return rt_times_pass_slowly(mp, gp, from);
-	return now;
+	if (from == GOS_RUNNING)
+		look = !rt_fresh_run(mp);
+	else if (from == GOS_SYSCALL)
+		look = true; /* it has no token, and mostly slept: this tells for how long */
+	else
+		look = (from == GOS_WAITING && !rt_fresh(mp)) || now != gp->wait_since; /* nobody else writes it now, and a plain load is no instruction of its own */
+	if (rt_unlikely(look))
+		rt_times_pass_slowly(mp, gp, from);
 }
 
 /* gp is made, on pp. After g->goid is set, before its status is. When that was stays in wait_since until the clock has moved, and the slow road then puts it by. */
