@@ -35,11 +35,10 @@ void rt_times_pass_slowly(struct gos_m *mp, struct gos_g *gp, enum gos_state fro
  * this is on; from RUNNING and WAITING it has a P, whose ring then knows the time. Where it has none, the time is counted for no P. The coarse clock may be moved. */
 RT_INLINE void rt_times_pass(struct gos_m *mp, struct gos_g *gp, enum gos_state from)
 {
-	int64_t now = rt_load_relaxed(&gos_runtime.now);
 	bool look;
 	if (!GOS_RECORD) {
 		if (from != GOS_RUNNABLE)
-			rt_store_relaxed(&gp->wait_since, now);
+			rt_store_relaxed(&gp->wait_since, rt_load_relaxed(&gos_runtime.now));
 		return;
 	}
 	if (from == GOS_RUNNING)
@@ -47,7 +46,7 @@ RT_INLINE void rt_times_pass(struct gos_m *mp, struct gos_g *gp, enum gos_state 
 	else if (from == GOS_SYSCALL)
 		look = true; /* it has no token, and mostly slept: this tells for how long */
 	else
-		look = (from == GOS_WAITING && !rt_fresh(mp)) || now != gp->wait_since; /* nobody else writes it now, and a plain load is no instruction of its own */
+		look = (from == GOS_WAITING && !rt_fresh(mp)) || rt_load_relaxed(&gos_runtime.now) != gp->wait_since; /* nobody else writes it now, and a plain load is no instruction of its own */
 	if (rt_unlikely(look))
 		rt_times_pass_slowly(mp, gp, from);
 }
