@@ -20,6 +20,7 @@
 #include "clock.h"
 #include "config.h"
 #include "lock.h"
+#include "throw.h"
 
 #define FILE_NAME "gossamer-flight"
 
@@ -187,6 +188,21 @@ void rt_flight_without_p(enum gos_flight_kind kind, uint64_t payload)
 	rt_unlock(&without_p_lock);
 }
 
+#if GOS_CHECK >= 2
+void rt_flight_check_readied(const struct gos_p *pp, uint64_t goid)
+{
+	const struct gos_flight_ring *ring = pp->flight;
+	for (uint64_t i = ring->head; i != 0 && ring->head - i <= ring->mask; i--) {
+		uint64_t word = ring->word[(i - 1) & ring->mask];
+		if (!rt_flight_is_readied(word))
+			continue;
+		if (rt_flight_payload(word) != goid)
+			rt_throw("rt/flight: another goroutine runs next than was made ready last");
+		return;
+	}
+}
+#endif
+
 /* ---- reading ---- */
 
 #define LAST_MAX 16 /* events of a goroutine */
@@ -219,7 +235,7 @@ static void found_date(struct found *found, uint64_t n, int64_t at, bool early)
 /* What a word says of goroutine `goid`, when `runs` ran there; false: nothing. */
 static bool about(uint64_t word, uint64_t goid, uint64_t runs, struct rt_flight_event *event)
 {
-	uint64_t payload = word & ((UINT64_C(1) << RT_FLIGHT_KIND_SHIFT) - 1);
+	uint64_t payload = rt_flight_payload(word);
 	*event = (struct rt_flight_event){.kind = (enum gos_flight_kind)(word >> RT_FLIGHT_KIND_SHIFT), .goid = goid};
 	switch (event->kind) {
 	case GOS_FLIGHT_RUN:
@@ -245,10 +261,7 @@ static bool about(uint64_t word, uint64_t goid, uint64_t runs, struct rt_flight_
 	case GOS_FLIGHT_PREEMPT:
 		return runs == goid;
 	case GOS_FLIGHT_EXIT:
-		if (runs == goid)
-			return true;
-		event->kind = GOS_FLIGHT_RUN;
-		return payload == goid;
+		return runs == goid;
 	default:
 		return false;
 	}
@@ -260,8 +273,8 @@ static uint64_t runs_after(uint64_t word, uint64_t runs)
 	switch ((enum gos_flight_kind)(word >> RT_FLIGHT_KIND_SHIFT)) {
 	case GOS_FLIGHT_RUN:
 	case GOS_FLIGHT_CALL_END:
+		return rt_flight_payload(word);
 	case GOS_FLIGHT_EXIT:
-		return word & ((UINT64_C(1) << RT_FLIGHT_KIND_SHIFT) - 1);
 	case GOS_FLIGHT_PARK:
 	case GOS_FLIGHT_CALL:
 	case GOS_FLIGHT_PREEMPT:
@@ -271,15 +284,37 @@ static uint64_t runs_after(uint64_t word, uint64_t runs)
 	}
 }
 
+/* How far a ring has been read. */
+struct sight {
+	uint64_t runs, readied; /* who runs there and who was made ready last; 0: nobody, or it is not known */
+	int64_t at;
+	uint64_t untimed; /* so many of what was found last, whose time is not known yet */
+	bool timed;
+};
+
+/* One event of the ring of P p. */
+static void see(struct sight *sight, uint64_t word, uint32_t p, uint64_t goid, struct found *found)
+{
+	struct rt_flight_event event;
+	if (about(word, goid, sight->runs, &event)) {
+		event.at = sight->at;
+		event.p = p;
+		found_put(found, &event);
+		sight->untimed += !sight->timed;
+	}
+	if (p != RT_FLIGHT_NO_P)
+		sight->runs = runs_after(word, sight->runs);
+	if (rt_flight_is_readied(word))
+		sight->readied = rt_flight_payload(word);
+}
+
 /* What a ring, which may be written meanwhile, still has of one goroutine. */
 static void look(const struct gos_flight *f, const struct gos_flight_ring *ring, uint64_t goid, struct found *found)
 {
 	uint64_t head = rt_load_acquire(&ring->head), size = ring->mask + 1;
-	uint64_t i = head + RT_FLIGHT_AHEAD > size ? head + RT_FLIGHT_AHEAD - size : 0, runs = 0;
-	uint64_t untimed = 0; /* so many of what was found last, whose time is not known yet */
-	bool in_p = ring->number != 0, timed = false;
-	int64_t at = 0;
-	struct rt_flight_event event;
+	uint64_t i = head + RT_FLIGHT_AHEAD > size ? head + RT_FLIGHT_AHEAD - size : 0;
+	uint32_t p = ring->number != 0 ? ring->number - 1 : RT_FLIGHT_NO_P;
+	struct sight sight = {0};
 
 	found->count = 0;
 	while (i < head) {
@@ -288,28 +323,25 @@ static void look(const struct gos_flight *f, const struct gos_flight_ring *ring,
 		uint64_t lost = rt_load_relaxed(&ring->head) + RT_FLIGHT_AHEAD;
 		if (rt_unlikely(lost > i + size)) { /* it is being overwritten: go on some way after that */
 			i = lost - size + size / 8;
-			runs = 0;
-			timed = false;
+			sight.runs = sight.readied = 0;
+			sight.timed = false;
 			continue;
 		}
 		i++;
 		if (word >> RT_FLIGHT_KIND_SHIFT == GOS_FLIGHT_TIME) {
-			at = f->start + (int64_t)(word & ((UINT64_C(1) << RT_FLIGHT_KIND_SHIFT) - 1));
-			found_date(found, untimed, at, true);
-			untimed = 0;
-			timed = true;
+			sight.at = f->start + (int64_t)rt_flight_payload(word);
+			found_date(found, sight.untimed, sight.at, true);
+			sight.untimed = 0;
+			sight.timed = true;
 			continue;
 		}
-		if (about(word, goid, runs, &event)) {
-			event.at = at;
-			event.p = in_p ? ring->number - 1 : RT_FLIGHT_NO_P;
-			found_put(found, &event);
-			untimed += !timed;
-		}
-		runs = in_p ? runs_after(word, runs) : 0;
+		uint64_t next = sight.readied;
+		see(&sight, rt_flight_part(word, &next), p, goid, found);
+		if (next != 0)
+			see(&sight, rt_flight_word(GOS_FLIGHT_RUN, next), p, goid, found);
 	}
 	/* What was written after the last TIME of all, which is no longer there, has the time that the ring itself remembers. */
-	found_date(found, untimed, rt_load_relaxed(&ring->time), false);
+	found_date(found, sight.untimed, rt_load_relaxed(&ring->time), false);
 }
 
 /* Can this happen to a goroutine right after that? Says which came first where the clock does not. */

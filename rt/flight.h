@@ -6,12 +6,15 @@
  * a ring of its own, under a lock. states.def lists the kinds. A word is
  *
  *     63      56 55                                              0
- *     |  kind   |  payload: ns, a goid, an address, a P's number  |      PARK: 8 bits of reason, 48 of the object's address
- *                                                                                                            EXIT: the goid of who runs next, and no RUN
+ *     |  kind   |  payload: ns, a goid, an address, a P's number  |      PARK, PARK_NEXT: 8 bits of reason, 48 of the object's address
+ *                                                                        EXIT: the goid of who runs next
  *
  * Who did it is not in the word: it is who ran on that P then, whom the RUN before it names. A RUN with none of PARK, EXIT, CALL and PREEMPT since the last one says that who ran
- * before it gave way (a yield is not worth a word). TIME is not an event: it says when those after it happened, in ns since the recorder's start. It is written when the coarse
- * clock has moved since the P's last event, and by GOSDEBUG=flight=exact before each event, from the exact clock.
+ * before it gave way (a yield is not worth a word). Two kinds say besides who runs next, and no RUN follows: an EXIT names him, and after a PARK_NEXT it is whom the last READY of
+ * this ring names, so that of six words for a round trip of two goroutines four are enough. Where that READY may be overwritten before, NEXT repeats it.
+ *
+ * TIME and NEXT are no events. TIME says when those after it happened, in ns since the recorder's start. It is written when the coarse clock has moved since the P's last event, and
+ * by GOSDEBUG=flight=exact before each event, from the exact clock.
  *
  * Always true:
  *  - A ring's words and its head lie in one file in memory (memfd), which begins with struct gos_flight and which others may map: /proc/PID/fd/N. Rings never move or go.
@@ -25,9 +28,9 @@
 
 #include "atomic.h"
 #include "state.h"
+#include "throw.h"
 
 #define RT_FLIGHT_AHEAD 2 /* words that may be written beyond the head, since it counts them only once they are there */
-#define RT_FLIGHT_NOTHING 255 /* a kind of no word at all */
 
 #define RT_FLIGHT_MAGIC "GOSFLIGT" /* 8 bytes, no terminator */
 #define RT_FLIGHT_VERSION 1
@@ -42,11 +45,38 @@ RT_INLINE uint64_t rt_flight_word(enum gos_flight_kind kind, uint64_t payload)
 	return (uint64_t)kind << RT_FLIGHT_KIND_SHIFT | payload;
 }
 
-/* The same with an address, of which what does not fit is dropped. In three instructions. */
+/* The same with an address, which is one of RT_FLIGHT_OBJECT_BITS, as all are that the kernel gives to who does not ask for others. */
 RT_INLINE uint64_t rt_flight_word_of(enum gos_flight_kind kind, uint32_t reason, const void *object)
 {
-	uint64_t word = (uint64_t)object << (64 - RT_FLIGHT_OBJECT_BITS) | (uint64_t)kind << 8 | reason;
-	return word >> (64 - RT_FLIGHT_OBJECT_BITS) | word << RT_FLIGHT_OBJECT_BITS;
+	rt_assert((uint64_t)object >> RT_FLIGHT_OBJECT_BITS == 0);
+	return rt_flight_word(kind, (uint64_t)reason << RT_FLIGHT_OBJECT_BITS) | (uint64_t)object;
+}
+
+RT_INLINE uint64_t rt_flight_payload(uint64_t word)
+{
+	return word & ((UINT64_C(1) << RT_FLIGHT_KIND_SHIFT) - 1);
+}
+
+/* Does it say who runs next after a PARK_NEXT? */
+RT_INLINE bool rt_flight_is_readied(uint64_t word)
+{
+	return word >> RT_FLIGHT_KIND_SHIFT == GOS_FLIGHT_READY || word >> RT_FLIGHT_KIND_SHIFT == GOS_FLIGHT_NEXT;
+}
+
+/* For readers: a word of one event. One that says besides who runs next is taken apart: the result is what it says of who stopped, and *next, which is to be the goid that the last
+ * READY of its ring names, 0 where that is not known, becomes who runs. Of any other word *next becomes 0. */
+RT_INLINE uint64_t rt_flight_part(uint64_t word, uint64_t *next)
+{
+	switch ((enum gos_flight_kind)(word >> RT_FLIGHT_KIND_SHIFT)) {
+	case GOS_FLIGHT_EXIT:
+		*next = rt_flight_payload(word);
+		return rt_flight_word(GOS_FLIGHT_EXIT, 0);
+	case GOS_FLIGHT_PARK_NEXT:
+		return rt_flight_word(GOS_FLIGHT_PARK, rt_flight_payload(word));
+	default:
+		*next = 0;
+		return word;
+	}
 }
 
 /* Says what time it is; now is the coarse clock, which has moved. Owner of the ring only. */
@@ -130,19 +160,38 @@ RT_INLINE void rt_flight_pass(struct gos_p *pp, int64_t now, enum gos_state from
 		rt_flight_tick(pp, now);
 }
 
-/* A switch: the word `left` of who is left, if it says anything (kind; that of an EXIT is made here), and who runs now; next is NULL for g0. After rt_times_pass, or on
- * g0 rt_flight_tick. Owner P only. */
-RT_INLINE void rt_flight_switch(struct gos_p *pp, uint32_t kind, uint64_t left, const struct gos_g *next)
+#if GOS_CHECK >= 2
+/* The last READY of pp's ring, if it is still there, names goid; else the program ends. */
+void rt_flight_check_readied(const struct gos_p *pp, uint64_t goid);
+#else
+#define rt_flight_check_readied(pp, goid) ((void)0)
+#endif
+
+/* What is to be written of a switch: of who is left, a word `left`, and of who runs next. */
+enum rt_flight_leave {
+	RT_LEAVE_GIVES_WAY, /* no word, and a RUN */
+	RT_LEAVE_NAMED,     /* one, a PARK_NEXT, which says it all */
+	RT_LEAVE,           /* one, and a RUN */
+	RT_LEAVE_EXIT,      /* one that is made here */
+};
+
+/* Writes it; next is NULL for g0. After rt_times_pass, or on g0 rt_flight_tick. Owner P only. */
+RT_INLINE void rt_flight_switch(struct gos_p *pp, enum rt_flight_leave leave, uint64_t left, const struct gos_g *next)
 {
 	if (!GOS_RECORD)
 		return;
-	if (kind == GOS_FLIGHT_EXIT) {
+	if (leave == RT_LEAVE_EXIT) {
 		rt_flight_put(pp->flight, rt_flight_word(GOS_FLIGHT_EXIT, next != NULL ? next->goid : 0));
 	} else if (next == NULL) {
-		if (kind != RT_FLIGHT_NOTHING)
+		if (leave == RT_LEAVE_NAMED) /* who was to run next may not, or not here */
+			left ^= rt_flight_word(GOS_FLIGHT_PARK_NEXT ^ GOS_FLIGHT_PARK, 0);
+		if (leave != RT_LEAVE_GIVES_WAY)
 			rt_flight_put(pp->flight, left);
-	} else if (kind == RT_FLIGHT_NOTHING) {
+	} else if (leave == RT_LEAVE_GIVES_WAY) {
 		rt_flight_put(pp->flight, rt_flight_word(GOS_FLIGHT_RUN, next->goid));
+	} else if (leave == RT_LEAVE_NAMED) {
+		rt_flight_check_readied(pp, next->goid);
+		rt_flight_put(pp->flight, left);
 	} else {
 		rt_flight_put2(pp->flight, left, rt_flight_word(GOS_FLIGHT_RUN, next->goid));
 	}

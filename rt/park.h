@@ -52,7 +52,11 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 		mp->commit = commit;
 		mp->commit_arg = arg;
 	}
-	return rt_switch_to(mp, gp, rt_next(pp), GOS_FLIGHT_PARK, rt_flight_word_of(GOS_FLIGHT_PARK, reason, object));
+	bool readied_last;
+	struct gos_g *next = rt_next_and_tell(pp, &readied_last);
+	if (rt_likely(readied_last)) /* twice the same, so that the one has no branch for the other */
+		return rt_switch_to(mp, gp, next, RT_LEAVE_NAMED, rt_flight_word_of(GOS_FLIGHT_PARK_NEXT, reason, object));
+	return rt_switch_to(mp, gp, next, RT_LEAVE, rt_flight_word_of(GOS_FLIGHT_PARK, reason, object));
 }
 
 /* For good. */
@@ -76,8 +80,8 @@ RT_INLINE void rt_ready(struct gos_m *mp, struct gos_g *gp)
 void rt_yield_commit(struct gos_g *gp, void *arg);
 
 /* RUNNING -> RUNNABLE: the current goroutine of mp goes where `commit` puts it, and `next` runs; where that is NULL, g0 looks around. Returns the M that
- * it is on when its turn has come. kind is what the recorder shall say of it; pc is where the user's code stands. */
-RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, uint32_t kind, void (*commit)(struct gos_g *, void *), void *pc)
+ * it is on when its turn has come. forced: that is what the recorder shall say; pc is where the user's code stands. */
+RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, bool forced, void (*commit)(struct gos_g *, void *), void *pc)
 {
 	struct gos_g *gp = mp->curg;
 
@@ -88,13 +92,13 @@ RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, uint32
 	rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
 	mp->commit = commit;
 	mp->commit_arg = mp;
-	return rt_switch_to(mp, gp, next, kind, rt_flight_word(kind, 0));
+	return rt_switch_to(mp, gp, next, forced ? RT_LEAVE : RT_LEAVE_GIVES_WAY, rt_flight_word(GOS_FLIGHT_PREEMPT, 0));
 }
 
 /* The same to the back of its P's line. `next` is what rt_next gave; where that is NULL, g0 finds what is in this P's queues before it. */
 RT_INLINE struct gos_m *rt_yield_to(struct gos_m *mp, struct gos_g *next, void *pc)
 {
-	return rt_give_way(mp, next, RT_FLIGHT_NOTHING, rt_yield_commit, pc);
+	return rt_give_way(mp, next, false, rt_yield_commit, pc);
 }
 
 #endif

@@ -45,7 +45,7 @@ static struct gos_m *ask_dice(struct gos_m *mp, void *pc)
 	if (!rt_seed_once_in(rt_seed.give_way) || here >= mp->curg->stack_hi || here < mp->curg->stack_lo)
 		return mp;
 	rt_count(&mp->p->preempts);
-	return rt_give_way(mp, NULL, GOS_FLIGHT_PREEMPT, rt_yield_commit, pc);
+	return rt_give_way(mp, NULL, true, rt_yield_commit, pc);
 }
 
 /* The current goroutine of mp has had its time. Returns the M that it is then on. */
@@ -57,7 +57,7 @@ static struct gos_m *preempt(struct gos_m *mp, void *pc)
 	rt_store_relaxed(&mp->go_on, 1u);
 	rt_count(&mp->p->preempts);
 	/* The long road: those whom timers and the netpoller have woken meanwhile come before those who compute. */
-	return rt_give_way(mp, NULL, GOS_FLIGHT_PREEMPT, to_global_queue, pc);
+	return rt_give_way(mp, NULL, true, to_global_queue, pc);
 }
 
 RT_NOINLINE struct gos_m *rt_m_look_up(struct gos_m *mp, void *pc)

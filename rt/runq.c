@@ -14,6 +14,10 @@ static RT_NOINLINE void overflow(struct gos_p *pp, struct gos_g *gp)
 	struct gos_g *first = gp, *last = gp;
 	uint32_t n = 1;
 
+	const struct gos_g *next = rt_load_relaxed(&pp->runnext);
+	if (next != NULL) /* so many are being made that readers would forget; if it is stolen meanwhile nobody asks */
+		rt_flight(pp, GOS_FLIGHT_NEXT, next->goid);
+
 	/* The oldest half, so that the goroutines that were put together stay together, and the newest goes with them as in Go. */
 	for (uint32_t i = 0; i < RT_RUNQ_SIZE / 2; i++) {
 		struct gos_g *old = rt_ring_take_head_owner(&pp->runq);
@@ -49,6 +53,13 @@ void rt_runq_put_next(struct gos_p *pp, struct gos_g *gp)
 		rt_runq_put(pp, gp);
 }
 
+void rt_runq_no_next(struct gos_p *pp)
+{
+	struct gos_g *gp = rt_exchange(&pp->runnext, (struct gos_g *)NULL);
+	if (gp != NULL)
+		rt_runq_put(pp, gp);
+}
+
 void rt_runq_put_back(struct gos_p *pp, struct gos_g *gp)
 {
 	if (rt_unlikely(!rt_ring_put(&pp->backq, gp))) {
@@ -67,9 +78,8 @@ static struct gos_g **slot_of(struct gos_p *pp, uint32_t i)
 
 struct gos_g *rt_runq_draw(struct gos_p *pp)
 {
-	struct gos_g *gp = rt_exchange(&pp->runnext, (struct gos_g *)NULL);
-	if (gp != NULL)
-		rt_runq_put(pp, gp);
+	struct gos_g *gp;
+	rt_runq_no_next(pp);
 	while (rt_ring_length(&pp->runq) < RT_RUNQ_SIZE && (gp = rt_globq_get(pp)) != NULL)
 		rt_runq_put(pp, gp);
 

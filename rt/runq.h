@@ -107,19 +107,28 @@ RT_INLINE struct gos_g *rt_ring_take_tail(struct gos_runq *q)
 void rt_runq_put(struct gos_p *pp, struct gos_g *gp);
 /* To the next slot, whose occupant goes to the deque. Owner P only. */
 void rt_runq_put_next(struct gos_p *pp, struct gos_g *gp);
+/* Empties the next slot into the deque: others are being made ready, of whom none goes there. Owner P only. */
+void rt_runq_no_next(struct gos_p *pp);
 /* Behind all others. Owner P only. */
 void rt_runq_put_back(struct gos_p *pp, struct gos_g *gp);
 
-/* The next goroutine of this P, NULL when it has none. Owner P only. */
-RT_INLINE struct gos_g *rt_runq_get(struct gos_p *pp)
+/* The next goroutine of this P, NULL when it has none. *readied_last: it is the one that rt_ready took up last on this P. Owner P only. */
+RT_INLINE struct gos_g *rt_runq_get_and_tell(struct gos_p *pp, bool *readied_last)
 {
 	struct gos_g *gp = rt_load_relaxed(&pp->runnext);
-	if (gp != NULL && rt_cas(&pp->runnext, gp, (struct gos_g *)NULL)) /* a thief may have been quicker */
+	*readied_last = gp != NULL && rt_cas(&pp->runnext, gp, (struct gos_g *)NULL); /* a thief may have been quicker */
+	if (*readied_last)
 		return gp;
 	gp = rt_ring_take_tail(&pp->runq);
 	if (gp == NULL)
 		gp = rt_ring_take_head_owner(&pp->backq);
 	return gp;
+}
+
+RT_INLINE struct gos_g *rt_runq_get(struct gos_p *pp)
+{
+	bool readied_last;
+	return rt_runq_get_and_tell(pp, &readied_last);
 }
 
 /*

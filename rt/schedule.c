@@ -32,10 +32,10 @@
 #define SEED_LATE 100000      /* ns that a timer is late at most when nobody can run */
 #define TIMER_GRAIN 50000 /* ns: what the kernel lets any sleep be late by; see wait_in_netpoller */
 
-RT_NOINLINE struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, uint32_t kind, uint64_t left)
+RT_NOINLINE struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, uint64_t left)
 {
 	struct rt_exceptions mine = rt_exceptions_take();
-	mp = rt_switch_without_exceptions(mp, from, next, kind, left);
+	mp = rt_switch_without_exceptions(mp, from, next, leave, left);
 	*__cxa_get_globals() = mine; /* perhaps another thread's */
 	return mp;
 }
@@ -56,6 +56,8 @@ void rt_inject(struct gos_m *mp, struct gos_g *list, bool by_goroutine)
 {
 	if (list == NULL)
 		return;
+	if (by_goroutine && mp != NULL && mp->p != NULL)
+		rt_runq_no_next(mp->p); /* as GOS_FLIGHT_PARK_NEXT needs it */
 	for (struct gos_g *gp = list; gp != NULL; gp = gp->link) {
 		RT_PROBE2(g_ready, gp->goid, 0);
 		if (GOS_RECORD)
@@ -482,7 +484,7 @@ static void switch_from_g0(struct gos_m *mp, struct gos_g *gp)
 	rt_flight_tick(mp->p, rt_load_relaxed(&gos_runtime.now));
 	/* Not rt_become: it might find gp held back by now. */
 	mp->prev = &mp->g0;
-	rt_flight_switch(mp->p, RT_FLIGHT_NOTHING, 0, gp);
+	rt_flight_switch(mp->p, RT_LEAVE_GIVES_WAY, 0, gp);
 	rt_execute(mp, mp->p, gp);
 	rt_sanitizer_leave(&mp->g0, gp);
 	mp = rt_switch_inline(&mp->g0.sched, &gp->sched, mp);

@@ -61,16 +61,23 @@ RT_INLINE struct gos_m *rt_m_of_goroutine(void)
 	return mp;
 }
 
-/* The next goroutine by the short road; NULL: take the long one, since there is none, or it is time to look around. Owner P only. */
-RT_INLINE struct gos_g *rt_next(struct gos_p *pp)
+/* The next goroutine by the short road; NULL: take the long one, since there is none, or it is time to look around. *readied_last: as rt_runq_get_and_tell. Owner P only. */
+RT_INLINE struct gos_g *rt_next_and_tell(struct gos_p *pp, bool *readied_last)
 {
+	*readied_last = false;
 #if GOS_CHECK >= 2 /* take the long road often, to make rare orders common */
 	if (rt_random(pp) % 8 == 0)
 		pp->ticks_left = 0;
 #endif
 	if (rt_unlikely(--pp->ticks_left < 0 || rt_timers_first(pp) <= rt_load_relaxed(&gos_runtime.now)))
 		return NULL;
-	return rt_runq_get(pp);
+	return rt_runq_get_and_tell(pp, readied_last);
+}
+
+RT_INLINE struct gos_g *rt_next(struct gos_p *pp)
+{
+	bool readied_last;
+	return rt_next_and_tell(pp, &readied_last);
 }
 
 /* The first thing done on a stack that has been switched to: gp's, which is mp->curg, or g0's, when gp is NULL. */
@@ -109,29 +116,29 @@ RT_INLINE void rt_execute(struct gos_m *mp, struct gos_p *pp, struct gos_g *gp)
 }
 
 /* Makes mp, which is about to leave `from`, the M of `next`, or of g0 when that is NULL, held back, or locked to another M. Returns whose stack to switch to.
- * What the recorder has to say of leaving `from` is the word `left` of this kind, which may be RT_FLIGHT_NOTHING. */
-RT_INLINE struct gos_g *rt_become(struct gos_m *mp, struct gos_g *from, struct gos_g *next, uint32_t kind, uint64_t left)
+ * leave and left: as rt_flight_switch. */
+RT_INLINE struct gos_g *rt_become(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, uint64_t left)
 {
 	struct gos_p *pp = mp->p; /* NULL: it is g0's turn */
 	mp->prev = from;
 	rt_store_relaxed(&from->m, (struct gos_m *)NULL);
 	if (rt_likely(next != NULL)) {
 		if (rt_likely(rt_g_goes_anywhere(next) || (next->locked_m == mp && !rt_g_held(next)))) {
-			rt_flight_switch(pp, kind, left, next);
+			rt_flight_switch(pp, leave, left, next);
 			rt_execute(mp, pp, next);
 			return next;
 		}
 		mp->chosen = next;
 	}
-	rt_flight_switch(pp, kind, left, NULL);
+	rt_flight_switch(pp, leave, left, NULL);
 	rt_store_relaxed(&mp->curg, (struct gos_g *)NULL);
 	return &mp->g0;
 }
 
 /* rt_switch_to, for a goroutine that throws no C++ exception and has caught none. */
-RT_INLINE struct gos_m *rt_switch_without_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, uint32_t kind, uint64_t left)
+RT_INLINE struct gos_m *rt_switch_without_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, uint64_t left)
 {
-	next = rt_become(mp, from, next, kind, left);
+	next = rt_become(mp, from, next, leave, left);
 	rt_sanitizer_leave(from, next);
 	mp = rt_switch_inline(&from->sched, &next->sched, mp);
 	rt_sanitizer_arrive(from);
@@ -140,14 +147,14 @@ RT_INLINE struct gos_m *rt_switch_without_exceptions(struct gos_m *mp, struct go
 }
 
 /* rt_switch_to, for one that does: exception.h. */
-struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, uint32_t kind, uint64_t left);
+struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, uint64_t left);
 
-/* Leaves `from`, a goroutine, for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. kind and left are for rt_become. */
-RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struct gos_g *next, uint32_t kind, uint64_t left)
+/* Leaves `from`, a goroutine, for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. leave and left are for rt_become. */
+RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, uint64_t left)
 {
 	if (rt_unlikely(rt_exceptions_here()))
-		return rt_switch_with_exceptions(mp, from, next, kind, left);
-	return rt_switch_without_exceptions(mp, from, next, kind, left);
+		return rt_switch_with_exceptions(mp, from, next, leave, left);
+	return rt_switch_without_exceptions(mp, from, next, leave, left);
 }
 
 #endif

@@ -264,7 +264,7 @@ struct gos_p {
 	uint64_t unknown_origins; /* goroutines made here of which the stack that made them is not known: there were too many new ones to look up */
 	struct rt_site sites[RT_SITES]; /* Owner: the P */
 
-	struct gos_g *runnext __attribute__((aligned(RT_CACHE_LINE))); /* made ready last: runs next. Sync: atomic, thieves may take it */
+	struct gos_g *runnext __attribute__((aligned(RT_CACHE_LINE))); /* whom the last READY in `flight` names: runs next. Sync: atomic, thieves may take it */
 	struct gos_runq runq;  /* new and woken Gs; the owner runs the newest first */
 	struct gos_runq backq; /* Gs that yielded; the owner runs the oldest first, when runq is empty or its turn has come */
 

@@ -10,7 +10,7 @@ from collections import deque, namedtuple
 
 from .abi import Trouble
 
-PAYLOAD_NS, PAYLOAD_GOID, PAYLOAD_WAIT, PAYLOAD_PC, PAYLOAD_P, PAYLOAD_NEXT = range(1, 7)  # enum gos_payload
+PAYLOAD_NS, PAYLOAD_GOID, PAYLOAD_WAIT, PAYLOAD_PC, PAYLOAD_P, PAYLOAD_NEXT, PAYLOAD_WAIT_NEXT = range(1, 8)  # enum gos_payload
 _WORDS_MAX = 1 << 24  # of a ring
 _RINGS_MAX = 1025
 
@@ -85,38 +85,45 @@ class Recorder:
 
     def _events(self, p, raw, ring_time, whole, goid):
         kinds, shift, mask = self._kinds, self._shift, (1 << self._shift) - 1
-        time_kind = next(number for number, word in kinds.items() if word.symbol == "TIME")
+        time_kind, next_kind = (next(number for number, word in kinds.items() if word.symbol == symbol) for symbol in ("TIME", "NEXT"))
         at = next((word & mask for word in raw if word >> shift == time_kind), None)
         if at is None:  # none of all those words was written later than the clock said last
             at, early = ring_time, False
         else:
             at, early = at + self.start, True
-        runs = 0 if whole or p is None else None
+        runs = readied = 0 if whole or p is None else None
         for word in raw:
             number, payload = word >> shift, word & mask
             if number == time_kind:
                 at, early = payload + self.start, False
                 continue
+            if number == next_kind:
+                readied = payload
+                continue
             kind = kinds.get(number)
             symbol = kind.symbol if kind else "?%d" % number
-            then = None  # who runs after it, by the same word
+            then = 0  # who runs after it, by the same word; None: somebody
             if kind and kind.object == PAYLOAD_NEXT:
-                then, payload = payload or None, 0
+                then, payload = payload, 0
+            elif kind and kind.object == PAYLOAD_WAIT_NEXT:
+                symbol, then = "PARK", readied or None
             if goid is None or goid in (runs, payload):
                 if symbol == "RUN" and runs and runs != payload and goid in (None, runs):
                     yield Event(at, early, p, "YIELD", runs, 0, 0, 0)
                 event = self._event(symbol, kind, payload, at, early, p, runs)
                 if goid is None or goid == event.goid:
                     yield event
-            if then is not None and goid in (None, then):
+            if then and goid in (None, then):
                 yield Event(at, early, p, "RUN", then, 0, 0, 0)
             if p is not None:
-                runs = then if then is not None else payload if symbol in _RUNS else 0 if symbol in _STOPS else runs
+                if symbol == "READY":
+                    readied = payload
+                runs = payload if symbol in _RUNS else then if symbol in _STOPS else runs
 
     def _event(self, symbol, kind, payload, at, early, p, runs):
         reason, value, who, by = 0, 0, runs or 0, 0
         form = kind.object if kind else 0
-        if form == PAYLOAD_WAIT:
+        if form in (PAYLOAD_WAIT, PAYLOAD_WAIT_NEXT):
             reason, value = payload >> self._object_bits, payload & ((1 << self._object_bits) - 1)
         elif form == PAYLOAD_GOID:
             who, by = payload, runs if symbol in ("CREATE", "READY") else 0

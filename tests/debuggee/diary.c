@@ -53,10 +53,18 @@ static void reader(void)
 	gos_chan_recv(forever, &letter);
 }
 
+/* Waits when it has made the reader ready: so who runs next has no word of his own in the recorder. */
 static void writer(void)
 {
 	int letter = 1;
 	gos_chan_send(letters, &letter);
+	gos_mutex_lock(&drawer);
+	gos_chan_recv(forever, &letter);
+}
+
+static void visitor(void)
+{
+	gos_set_name("visitor");
 }
 
 static void sleeper(void)
@@ -104,12 +112,22 @@ static int app(int argc, char **argv)
 	while (before_wait == 0) /* until it waits for the drawer */
 		gos_sleep(GOS_MS);
 	t[4] = until(r, GOS_WAITING);
+	int64_t wrote_at = until(w, GOS_WAITING);
 	wrote(r, "made", me, t[0], t[1]);
 	wrote(r, "parked-chan", (uint64_t)letters, t[0], t[2]);
 	wrote(r, "ready", w, t[2], t[4]);
 	wrote(r, "parked-mutex", (uint64_t)&drawer, before_wait, t[4]);
 	wrote(w, "made", me, t[2], t[3]);
-	wrote(w, "ended", 0, t[2], t[4]);
+	wrote(w, "parked-mutex", (uint64_t)&drawer, t[2], wrote_at);
+
+	t[0] = now();
+	uint64_t v = go(visitor);
+	t[1] = now();
+	gos_sleep(GOS_MS);
+	while (gos_num_goroutines() > 3)
+		gos_sleep(GOS_MS);
+	wrote(v, "made", me, t[0], t[1]);
+	wrote(v, "ended", 0, t[0], now());
 
 	before_wait = 0;
 	t[5] = now();

@@ -30,7 +30,7 @@ static void read_truth(void)
 					&events[count].to) == 5)
 		count++;
 	fclose(file);
-	ck_assert_int_eq(count, 12);
+	ck_assert_int_eq(count, 14);
 }
 
 /* What the list says of an event. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -180,6 +181,117 @@ GOS_TEST(a_yield_is_told_by_the_run_of_the_next)
 	on_one_p();
 	happens(hold, "main: create other|main gives way|run other|other: park sync.Mutex.Lock|run main|main: ready other|"
 		      "main gives way|run other|other: exit|run main");
+}
+
+/* ---- who was made ready last runs after a park, and has no word of its own ---- */
+
+static gos_chan *replies;
+static uint64_t words;
+
+static uint64_t words_here(void)
+{
+	return rt_tls_m->p->flight->head;
+}
+
+static void reply(void)
+{
+	int x;
+	while (gos_chan_recv(c, &x))
+		gos_chan_send(replies, &x);
+}
+
+static void ask_and_hear(void)
+{
+	int x = 1;
+	words = words_here();
+	gos_chan_send(c, &x);
+	gos_chan_recv(replies, &x);
+	words = words_here() - words;
+}
+
+GOS_TEST(a_round_trip_is_four_words)
+{
+	on_one_p();
+	c = gos_chan_make(int, 0);
+	replies = gos_chan_make(int, 0);
+	start(reply);
+	gos_yield();
+	for (int i = 0; i < 100; i++) {
+		happens(ask_and_hear, "main: ready other|main: park chan receive|run other|other: ready main|other: park chan receive|run main");
+		expect_ge(words, 4);
+		if (words == 4) /* else the clock has moved, or a look around was due */
+			return;
+	}
+	expect(false);
+}
+
+static gos_chan *asked[2];
+static int pair[2];
+
+/* Two that answer. */
+static void answer(int which)
+{
+	int x;
+	while (gos_chan_recv(asked[which], &x))
+		gos_chan_send(replies, &x);
+}
+
+/* And one that answers when its wait for a descriptor ends. */
+static void answer_late(void)
+{
+	int x = 1;
+	char byte;
+	while (gos_read(pair[0], &byte, 1) == -ETIMEDOUT) {
+		gos_set_deadline(pair[0], GOS_POLL_READ, 0);
+		gos_chan_send(replies, &x);
+	}
+}
+
+static void ask_two(void)
+{
+	int x = 1;
+	gos_chan_send(asked[0], &x);
+	gos_chan_send(asked[1], &x);
+	gos_chan_recv(replies, &x);
+	gos_chan_recv(replies, &x);
+}
+
+static void prepare_two(void)
+{
+	on_one_p();
+	replies = gos_chan_make(int, 0);
+	for (int i = 0; i < 2; i++) {
+		asked[i] = gos_chan_make(int, 0);
+		name(go(answer, i), i == 0 ? "first" : "second");
+		gos_yield();
+	}
+}
+
+GOS_TEST(of_two_who_were_made_ready_it_is_the_last_who_runs_next)
+{
+	prepare_two();
+	happens(ask_two, "main: ready first|main: ready second|main: park chan receive|run second|second: ready main|second: park chan receive|run main|"
+	                 "main: park chan receive|run first|first: ready main|first: park chan receive|run main");
+}
+
+static void ask_one_and_end_a_wait(void)
+{
+	int x = 1;
+	gos_chan_send(asked[0], &x);
+	gos_set_deadline(pair[0], GOS_POLL_READ, 1);
+	gos_chan_recv(replies, &x);
+	gos_chan_recv(replies, &x);
+}
+
+GOS_TEST(who_is_made_ready_to_stand_in_line_is_not_said_to_run_next)
+{
+	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	prepare_two();
+	uint64_t late = go(answer_late);
+	name(late, "late");
+	gos_test_until_waiting(late, "IO wait");
+	happens(ask_one_and_end_a_wait, "main: ready first|main: ready late|main: park chan receive|run first|first: ready main|first: park chan receive|run main|"
+	                                "main: park chan receive|run late|late: ready main|late: park IO wait|run main");
 }
 
 static void nap(void)
@@ -591,10 +703,10 @@ GOS_TEST(a_child_of_fork_does_not_write_into_it)
 static void count(const struct flight_read *e, void *arg)
 {
 	uint64_t *next = arg;
-	static uint64_t twice[1 + GOS_P_MAX]; /* 1 + the word of an EXIT: who runs next stands there, too */
+	static uint64_t twice[1 + GOS_P_MAX]; /* 1 + the word of an EXIT or a PARK: it may say who runs next, too */
 	if (e->kind != GOS_FLIGHT_RUN || twice[e->ring] != e->number + 1)
 		expect_ge(e->number, next[e->ring]); /* none comes twice, and each in its order */
-	twice[e->ring] = e->kind == GOS_FLIGHT_EXIT ? e->number + 1 : 0;
+	twice[e->ring] = e->kind == GOS_FLIGHT_EXIT || e->kind == GOS_FLIGHT_PARK ? e->number + 1 : 0;
 	next[e->ring] = e->number + 1;
 	expect(strcmp(flight_word(e->kind), "?") != 0);
 }
@@ -628,6 +740,77 @@ static int overflows(void)
 PLAIN_TEST(what_is_overwritten_is_counted)
 {
 	expect_eq(run("flight=512", "1", overflows), 6);
+}
+
+/* ---- who was made ready last, long before he runs ---- */
+
+static enum gos_flight_kind kind_before_head(int n)
+{
+	const struct gos_flight_ring *ring = rt_tls_m->p->flight;
+	return (enum gos_flight_kind)(ring->word[(ring->head - (uint64_t)n) & ring->mask] >> RT_FLIGHT_KIND_SHIFT);
+}
+
+/* What says that he was made ready is overwritten when he begins to run. */
+static int ran_after_many_spawns(void)
+{
+	prepare_two();
+	for (int try = 0; try < 100; try++) {
+		int x = 1;
+		uint64_t began = words_here();
+		gos_chan_send(asked[0], &x);
+		for (int i = 0; i < 3 * 8192; i++)
+			go(nothing_much);
+		gos_chan_recv(replies, &x);
+		expect_gt(words_here() - began, 3 * 8192);
+		bool at_once = kind_before_head(3) == GOS_FLIGHT_PARK_NEXT && kind_before_head(2) == GOS_FLIGHT_READY && kind_before_head(1) == GOS_FLIGHT_PARK_NEXT;
+		uint32_t n = last_of(names[1].goid);
+		gos_test_until_num(3);
+		if (!at_once) /* others had a turn in between, or the clock moved */
+			continue;
+		expect_eq(n, 2);
+		expect_eq(last[0].kind, GOS_FLIGHT_PARK);
+		expect_eq(last[1].kind, GOS_FLIGHT_RUN);
+		return 9;
+	}
+	return GOS_CHECK >= 2 ? 9 : 0; /* there it is made to give way again and again */
+}
+
+PLAIN_TEST_WITHIN(who_runs_next_is_known_though_he_was_made_ready_long_before, 100)
+{
+	expect_eq(run("", "1", ran_after_many_spawns), 9);
+}
+
+/* What is not known is not made up. */
+static int ran_after_many_words(void)
+{
+	prepare_two();
+	uint64_t first = names[1].goid, second = names[2].goid;
+	ask_two();
+	expect(flight_open_own(&reader));
+	flight_poll(&reader, NULL, NULL);
+	int x = 1;
+	gos_chan_send(asked[0], &x);
+	gos_chan_recv(replies, &x);
+	flight_poll(&reader, NULL, NULL); /* who was made ready last was main, and before that the first */
+	gos_chan_send(asked[1], &x);
+	for (int i = 0; i < 600; i++)
+		rt_flight_stamp(rt_tls_m->p->flight, rt_load_relaxed(&gos_runtime.now));
+	memset(&said, 0, sizeof said);
+	said.ring = 1;
+	gos_chan_recv(replies, &x);
+	flight_poll(&reader, say, NULL);
+	if (strcmp(said.text, "nobody: park chan receive|nobody: ready main|nobody: park chan receive|run main") != 0)
+		ck_abort_msg("%s", said.text);
+	expect_eq(last_of(first), 0);
+	expect_eq(last_of(second), 0);
+	expect_last(gos_goid(), "run|ready");
+	expect_eq(newest(GOS_FLIGHT_READY, gos_goid())->by, 0);
+	return 10;
+}
+
+PLAIN_TEST(who_runs_next_is_left_open_when_that_he_was_made_ready_is_lost)
+{
+	expect_eq(run("flight=512", "1", ran_after_many_words), 10);
 }
 
 /* ---- exact times ---- */

@@ -50,10 +50,17 @@ static const char *fields_of(uint32_t payload)
 		return " uint64_t p;";
 	case GOS_PAYLOAD_NS:
 	case GOS_PAYLOAD_NEXT: /* the reader makes an event of its own of it */
+	case GOS_PAYLOAD_WAIT_NEXT: /* and two of this */
 	case GOS_PAYLOAD_NONE:
 		break;
 	}
 	return "";
+}
+
+/* Does the reader make events of this kind? */
+static bool is_event(uint32_t kind)
+{
+	return kind != GOS_FLIGHT_TIME && kind != GOS_FLIGHT_NEXT && kind != GOS_FLIGHT_PARK_NEXT;
 }
 
 static void write_metadata(FILE *file, const struct gos_flight *f, int64_t to_real)
@@ -69,7 +76,7 @@ static void write_metadata(FILE *file, const struct gos_flight *f, int64_t to_re
 #include "abi/states.def"
 	fprintf(file, "};\n");
 #define GOS_FLIGHT(symbol, number, word, payload)                                                                                   \
-	if (number != GOS_FLIGHT_TIME)                                                                                              \
+	if (is_event(number))                                                                                                       \
 		fprintf(file, "event { id = %d; name = \"%s\"; stream_id = 0; fields := struct { uint64_t runs;%s }; };\n", number, word, \
 		        fields_of(GOS_PAYLOAD_##payload));
 #include "abi/states.def"
@@ -169,6 +176,7 @@ bool ctf_event(struct ctf *trace, const struct flight_read *e, uint64_t lost)
 		well = well && put(s, e->payload >> RT_FLIGHT_OBJECT_BITS, 1) && put(s, e->payload & ((UINT64_C(1) << RT_FLIGHT_OBJECT_BITS) - 1), 8);
 		break;
 	case GOS_PAYLOAD_NEXT:
+	case GOS_PAYLOAD_WAIT_NEXT:
 	case GOS_PAYLOAD_NONE:
 		break;
 	default:

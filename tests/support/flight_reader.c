@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAYLOAD ((UINT64_C(1) << RT_FLIGHT_KIND_SHIFT) - 1)
-
 static bool sound(const struct gos_flight *f, uint64_t size)
 {
 	return memcmp(f->magic, RT_FLIGHT_MAGIC, sizeof f->magic) == 0 && f->version == RT_FLIGHT_VERSION && f->words != 0 &&
@@ -151,19 +149,20 @@ static size_t poll_ring(struct flight_reader *r, uint32_t number, void (*each)(c
 	if (first != ring->next) {
 		ring->lost += first - ring->next;
 		ring->losses++;
-		ring->runs = 0;
+		ring->runs = ring->readied = 0;
 		ring->at = 0;
 	}
 	for (uint64_t i = first; i < head; i++) {
-		uint64_t word = r->copy[i % size];
-		struct flight_read event = {number, (uint32_t)(word >> RT_FLIGHT_KIND_SHIFT), i, word & PAYLOAD, ring->runs, ring->at};
+		uint64_t next = ring->readied, word = rt_flight_part(r->copy[i % size], &next);
+		if (rt_flight_is_readied(word))
+			ring->readied = rt_flight_payload(word);
+		struct flight_read event = {number, (uint32_t)(word >> RT_FLIGHT_KIND_SHIFT), i, rt_flight_payload(word), ring->runs, ring->at};
 		if (event.kind == GOS_FLIGHT_TIME) {
 			ring->at = r->flight->start + (int64_t)event.payload;
 			continue;
 		}
-		uint64_t next = event.kind == GOS_FLIGHT_EXIT ? event.payload : 0;
-		if (next != 0)
-			event.payload = 0;
+		if (event.kind == GOS_FLIGHT_NEXT)
+			continue;
 		tell(ring, &event, each, arg);
 		events++;
 		if (next != 0) { /* two in one word */

@@ -29,7 +29,7 @@ struct flight_ring {
 	uint64_t next;        /* the first word that was not read */
 	uint64_t read, lost;  /* words */
 	uint64_t losses;      /* times that some were */
-	uint64_t runs;
+	uint64_t runs, readied; /* 0: nobody, or it is not known */
 	int64_t at;
 };
 
