@@ -80,6 +80,19 @@ expect "find_package, shared" 338350 "$scratch/stranger/stranger_shared"
 expect "find_package, static" 338350 "$scratch/stranger/stranger_static"
 expect "find_package, preemption points" preempted timeout 60 "$scratch/stranger/hog"
 
+# A program that is optimized as a whole, with Gossamer as a part of its build.
+echo 'int main(void) { return 0; }' >"$scratch/empty.c"
+if $cc -flto -O2 $sanitize "$scratch/empty.c" -o "$scratch/empty" 2>/dev/null; then
+	cmake -S "$here/../.." -B "$scratch/whole" -G "$generator" -DGOS_TESTS=OFF -DGOS_EXAMPLES=OFF -DCMAKE_C_FLAGS="-O2 -flto $sanitize" -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON \
+		>"$scratch/log" 2>&1 && cmake --build "$scratch/whole" --target gossamer_static >"$scratch/log" 2>&1 || { cat "$scratch/log"; fail "building with -flto"; }
+	# shellcheck disable=SC2086
+	$cc -g -O2 -flto $sanitize -I"$scratch/whole/include" -I"$here/../../rt" "$here/stranger.c" "$scratch/whole/libgossamer.a" -pthread -o "$scratch/lto" 2>"$scratch/log" ||
+		{ cat "$scratch/log"; fail "linking with -flto"; }
+	expect "a program optimized as a whole" 338350 "$scratch/lto"
+else
+	echo "skipped: $cc cannot link with -flto"
+fi
+
 if command -v gdb >/dev/null; then
 	for program in shared static; do
 		said=$("$prefix/bin/gossamer-gdb" -nx -batch -iex 'set debuginfod enabled off' \
