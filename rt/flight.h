@@ -11,7 +11,7 @@
  *
  * Who did it is not in the word: it is who ran on that P then, whom the RUN before it names. A RUN with none of PARK, EXIT, CALL and PREEMPT since the last one says that who ran
  * before it gave way (a yield is not worth a word). Two kinds say besides who runs next, and no RUN follows: an EXIT names him, and after a PARK_NEXT it is whom the last READY of
- * this ring names, so that of six words for a round trip of two goroutines four are enough. Where that READY may be overwritten before, NEXT repeats it.
+ * this ring names, so that of six words for a round trip of two goroutines four are enough. Where that READY is not the last one for him who runs next, or may be overwritten before he does, NEXT repeats it (rt_runq_say_next).
  *
  * TIME and NEXT are no events. TIME says when those after it happened, in ns since the recorder's start. It is written when the coarse clock has moved since the P's last event, and
  * by GOSDEBUG=flight=exact before each event, from the exact clock.
@@ -28,12 +28,11 @@
 
 #include "atomic.h"
 #include "state.h"
-#include "throw.h"
 
 #define RT_FLIGHT_AHEAD 2 /* words that may be written beyond the head, since it counts them only once they are there */
 
 #define RT_FLIGHT_MAGIC "GOSFLIGT" /* 8 bytes, no terminator */
-#define RT_FLIGHT_VERSION 1
+#define RT_FLIGHT_VERSION 2
 #define RT_FLIGHT_PAGE 4096
 #define RT_FLIGHT_RING_AT (RT_FLIGHT_PAGE - RT_CACHE_LINE) /* so that the words, which follow the record, begin a page */
 #define RT_FLIGHT_OBJECT_BITS 48
@@ -45,11 +44,10 @@ RT_INLINE uint64_t rt_flight_word(enum gos_flight_kind kind, uint64_t payload)
 	return (uint64_t)kind << RT_FLIGHT_KIND_SHIFT | payload;
 }
 
-/* The same with an address, which is one of RT_FLIGHT_OBJECT_BITS, as all are that the kernel gives to who does not ask for others. */
+/* The same with an address, of which what does not fit is dropped: the kernel gives no such one to who does not ask for it. */
 RT_INLINE uint64_t rt_flight_word_of(enum gos_flight_kind kind, uint32_t reason, const void *object)
 {
-	rt_assert((uint64_t)object >> RT_FLIGHT_OBJECT_BITS == 0);
-	return rt_flight_word(kind, (uint64_t)reason << RT_FLIGHT_OBJECT_BITS) | (uint64_t)object;
+	return rt_flight_word(kind, (uint64_t)reason << RT_FLIGHT_OBJECT_BITS) | (uint64_t)object << (64 - RT_FLIGHT_OBJECT_BITS) >> (64 - RT_FLIGHT_OBJECT_BITS);
 }
 
 RT_INLINE uint64_t rt_flight_payload(uint64_t word)

@@ -329,8 +329,10 @@ static _Noreturn void begin(struct rt_panic *p, void *user_pc)
 		die(p, user_pc); /* not on a goroutine's stack */
 	while (!rt_load_relaxed(&rt_forked) && rt_exitsyscall()) /* deferred calls are no part of a blocking section; a child of fork stays in it */
 		;
-	if (gp->m->p != NULL) /* else it is a child of fork's */
+	if (gp->m->p != NULL) { /* else it is a child of fork's */
+		rt_runq_say_next(gp->m->p);
 		rt_flight_of(gp->m->p, GOS_FLIGHT_PANIC, user_pc);
+	}
 	push(gp, p);
 	const struct gos_defer_frame *frame = run_deferred(gp, p);
 	if (frame == NULL)

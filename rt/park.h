@@ -54,7 +54,7 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 	}
 	bool readied_last;
 	struct gos_g *next = rt_next_and_tell(pp, &readied_last);
-	if (rt_likely(readied_last)) /* twice the same, so that the one has no branch for the other */
+	if (GOS_RECORD && rt_likely(readied_last)) /* twice the same, so that the one has no branch for the other */
 		return rt_switch_to(mp, gp, next, RT_LEAVE_NAMED, rt_flight_word_of(GOS_FLIGHT_PARK_NEXT, reason, object));
 	return rt_switch_to(mp, gp, next, RT_LEAVE, rt_flight_word_of(GOS_FLIGHT_PARK, reason, object));
 }

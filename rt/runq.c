@@ -4,7 +4,6 @@
  */
 #include "runq.h"
 
-#include "flight.h"
 #include "machine.h"
 
 #define STEAL_MAX 64 /* goroutines moved by one steal, each with its own compare-and-swap */
@@ -13,10 +12,6 @@ static RT_NOINLINE void overflow(struct gos_p *pp, struct gos_g *gp)
 {
 	struct gos_g *first = gp, *last = gp;
 	uint32_t n = 1;
-
-	const struct gos_g *next = rt_load_relaxed(&pp->runnext);
-	if (next != NULL) /* so many are being made that readers would forget; if it is stolen meanwhile nobody asks */
-		rt_flight(pp, GOS_FLIGHT_NEXT, next->goid);
 
 	/* The oldest half, so that the goroutines that were put together stay together, and the newest goes with them as in Go. */
 	for (uint32_t i = 0; i < RT_RUNQ_SIZE / 2; i++) {
@@ -53,13 +48,6 @@ void rt_runq_put_next(struct gos_p *pp, struct gos_g *gp)
 		rt_runq_put(pp, gp);
 }
 
-void rt_runq_no_next(struct gos_p *pp)
-{
-	struct gos_g *gp = rt_exchange(&pp->runnext, (struct gos_g *)NULL);
-	if (gp != NULL)
-		rt_runq_put(pp, gp);
-}
-
 void rt_runq_put_back(struct gos_p *pp, struct gos_g *gp)
 {
 	if (rt_unlikely(!rt_ring_put(&pp->backq, gp))) {
@@ -78,8 +66,9 @@ static struct gos_g **slot_of(struct gos_p *pp, uint32_t i)
 
 struct gos_g *rt_runq_draw(struct gos_p *pp)
 {
-	struct gos_g *gp;
-	rt_runq_no_next(pp);
+	struct gos_g *gp = rt_exchange(&pp->runnext, (struct gos_g *)NULL);
+	if (gp != NULL)
+		rt_runq_put(pp, gp);
 	while (rt_ring_length(&pp->runq) < RT_RUNQ_SIZE && (gp = rt_globq_get(pp)) != NULL)
 		rt_runq_put(pp, gp);
 

@@ -17,6 +17,7 @@
 #define RT_RUNQ_H
 
 #include "atomic.h"
+#include "flight.h"
 #include "state.h"
 
 RT_INLINE uint32_t rt_ring_length(const struct gos_runq *q)
@@ -107,8 +108,17 @@ RT_INLINE struct gos_g *rt_ring_take_tail(struct gos_runq *q)
 void rt_runq_put(struct gos_p *pp, struct gos_g *gp);
 /* To the next slot, whose occupant goes to the deque. Owner P only. */
 void rt_runq_put_next(struct gos_p *pp, struct gos_g *gp);
-/* Empties the next slot into the deque: others are being made ready, of whom none goes there. Owner P only. */
-void rt_runq_no_next(struct gos_p *pp);
+/*
+ * Tells the flight recorder once more who is in the next slot, for a PARK_NEXT: when others have been made ready that do not go there, and where many events can follow one another
+ * without any READY, which would push his out of the ring. Who is stolen or gone by now, nobody asks for. Owner P only.
+ */
+RT_INLINE void rt_runq_say_next(struct gos_p *pp)
+{
+	const struct gos_g *next = rt_load_relaxed(&pp->runnext);
+	if (GOS_RECORD && rt_unlikely(next != NULL))
+		rt_flight(pp, GOS_FLIGHT_NEXT, rt_load_relaxed(&next->goid));
+}
+
 /* Behind all others. Owner P only. */
 void rt_runq_put_back(struct gos_p *pp, struct gos_g *gp);
 

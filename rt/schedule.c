@@ -56,8 +56,6 @@ void rt_inject(struct gos_m *mp, struct gos_g *list, bool by_goroutine)
 {
 	if (list == NULL)
 		return;
-	if (by_goroutine && mp != NULL && mp->p != NULL)
-		rt_runq_no_next(mp->p); /* as GOS_FLIGHT_PARK_NEXT needs it */
 	for (struct gos_g *gp = list; gp != NULL; gp = gp->link) {
 		RT_PROBE2(g_ready, gp->goid, 0);
 		if (GOS_RECORD)
@@ -79,6 +77,7 @@ void rt_inject(struct gos_m *mp, struct gos_g *list, bool by_goroutine)
 			rt_wake();
 		return;
 	} else {
+		rt_runq_say_next(mp->p);
 		/* Behind what yielded, in the order in which they came; what does not fit goes to the global queue. */
 		while (list != NULL && rt_ring_length(&mp->p->backq) < RT_RUNQ_SIZE) {
 			struct gos_g *gp = list;

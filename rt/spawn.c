@@ -129,6 +129,7 @@ static RT_NOINLINE void goid_refill(struct gos_p *pp)
 	pp->goid_next = pp->goid_end - GOID_BATCH;
 	pp->goid_next++;
 	pp->goid_end++;
+	rt_runq_say_next(pp);
 }
 
 /*

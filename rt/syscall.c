@@ -53,6 +53,7 @@ RT_INLINE void enter(void *pc, uint64_t sp, uint64_t rbp, uint64_t at)
 	RT_PROBE1(g_syscall, gp->goid);
 	rt_debug_event(gp, GOS_EVENT_CALL, GOS_REASON_NONE);
 	rt_g_set(gp, GOS_RUNNING, GOS_SYSCALL);
+	rt_runq_say_next(pp);
 	rt_flight_of(pp, GOS_FLIGHT_CALL, pc);
 	mp->calls = 1;
 	mp->call_p = rt_p_release(mp);

@@ -11,6 +11,7 @@ from collections import deque, namedtuple
 from .abi import Trouble
 
 PAYLOAD_NS, PAYLOAD_GOID, PAYLOAD_WAIT, PAYLOAD_PC, PAYLOAD_P, PAYLOAD_NEXT, PAYLOAD_WAIT_NEXT = range(1, 8)  # enum gos_payload
+_VERSION = 2  # RT_FLIGHT_VERSION
 _WORDS_MAX = 1 << 24  # of a ring
 _RINGS_MAX = 1025
 
@@ -45,11 +46,16 @@ class Recorder:
         self.words = head.words
         self._without_p = head.without_p
         abi = rt.abi
+        if head.version != _VERSION:
+            raise Trouble("the flight recorder's format is version %d; this package reads version %d" % (head.version, _VERSION))
         self._kinds = {word.number: word for word in abi.flights.values()}
         self._shift = abi.const("flight_kind_shift", high=63)
         self._object_bits = abi.const("flight_object_bits", high=63)
         self._at_word = abi.const("flight_word", high=1 << 16)
         self._ahead = abi.const("flight_ahead", low=0, high=64)
+
+    def _number_of(self, symbol):
+        return next((number for number, word in self._kinds.items() if word.symbol == symbol), None)
 
     def _rings(self):
         """(number of the P or None, address of its ring)."""
@@ -85,7 +91,7 @@ class Recorder:
 
     def _events(self, p, raw, ring_time, whole, goid):
         kinds, shift, mask = self._kinds, self._shift, (1 << self._shift) - 1
-        time_kind, next_kind = (next(number for number, word in kinds.items() if word.symbol == symbol) for symbol in ("TIME", "NEXT"))
+        time_kind, next_kind = self._number_of("TIME"), self._number_of("NEXT")
         at = next((word & mask for word in raw if word >> shift == time_kind), None)
         if at is None:  # none of all those words was written later than the clock said last
             at, early = ring_time, False

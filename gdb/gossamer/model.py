@@ -454,7 +454,7 @@ class Runtime:
     def flight(self):
         """The recorder's record, or None where it is off."""
         address = self._root_field("flight")
-        return self._plain("flight", address, "words", "exact", "start", "start_real", "without_p") if address else None
+        return self._plain("flight", address, "version", "words", "exact", "start", "start_real", "without_p") if address else None
 
     def flight_ring(self, address):
         return self._plain("flight_ring", address, "head", "time", "mask")

@@ -42,7 +42,7 @@ enum gos_payload {
 	GOS_PAYLOAD_PC,   /* where the program's code stands: a return address */
 	GOS_PAYLOAD_P,    /* a P's id */
 	GOS_PAYLOAD_NEXT, /* a goid: right after that RUN of this goroutine happened, which has no word of its own; 0: it did not */
-	GOS_PAYLOAD_WAIT_NEXT, /* as WAIT, and right after that RUN of the goroutine that this ring's last READY names */
+	GOS_PAYLOAD_WAIT_NEXT, /* as WAIT, and right after that RUN of the goroutine that this ring's last READY or NEXT names */
 };
 
 struct gos_abi_row {

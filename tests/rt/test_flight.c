@@ -19,7 +19,7 @@
 #include "config.h"
 #include "flight_reader.h"
 #include "gos_test.h"
-#include "machine.h"
+#include "schedule.h"
 
 #define MS 1000000
 
@@ -117,6 +117,7 @@ static void happens(void (*act)(void), const char *what)
 		flight_poll(r, NULL, NULL);
 		memset(&said, 0, sizeof said);
 		said.ring = 1;
+		rt_tls_m->p->ticks_left = RT_TICKS; /* it is not time to look around meanwhile */
 		act();
 		flight_poll(r, say, NULL);
 		if (strcmp(said.text, what) == 0)
@@ -750,23 +751,33 @@ static enum gos_flight_kind kind_before_head(int n)
 	return (enum gos_flight_kind)(ring->word[(ring->head - (uint64_t)n) & ring->mask] >> RT_FLIGHT_KIND_SHIFT);
 }
 
+static void spawn_once(void)
+{
+	go(nothing_much);
+}
+
+static void (*once)(void);
+static int times;
+
 /* What says that he was made ready is overwritten when he begins to run. */
-static int ran_after_many_spawns(void)
+static int ran_long_after(void)
 {
 	prepare_two();
 	for (int try = 0; try < 100; try++) {
 		int x = 1;
 		uint64_t began = words_here();
+		rt_tls_m->p->ticks_left = RT_TICKS;
 		gos_chan_send(asked[0], &x);
-		for (int i = 0; i < 3 * 8192; i++)
-			go(nothing_much);
+		for (int i = 0; i < times; i++)
+			once();
 		gos_chan_recv(replies, &x);
-		expect_gt(words_here() - began, 3 * 8192);
+		uint64_t wrote = words_here() - began;
 		bool at_once = kind_before_head(3) == GOS_FLIGHT_PARK_NEXT && kind_before_head(2) == GOS_FLIGHT_READY && kind_before_head(1) == GOS_FLIGHT_PARK_NEXT;
 		uint32_t n = last_of(names[1].goid);
 		gos_test_until_num(3);
 		if (!at_once) /* others had a turn in between, or the clock moved */
 			continue;
+		expect_gt(wrote, gos_runtime.flight->words);
 		expect_eq(n, 2);
 		expect_eq(last[0].kind, GOS_FLIGHT_PARK);
 		expect_eq(last[1].kind, GOS_FLIGHT_RUN);
@@ -775,10 +786,18 @@ static int ran_after_many_spawns(void)
 	return GOS_CHECK >= 2 ? 9 : 0; /* there it is made to give way again and again */
 }
 
-PLAIN_TEST_WITHIN(who_runs_next_is_known_though_he_was_made_ready_long_before, 100)
-{
-	expect_eq(run("", "1", ran_after_many_spawns), 9);
-}
+#define LONG_AFTER(X)                                                                                                                          \
+	X(spawns, spawn_once, 24576, "") X(spawns_in_a_small_ring, spawn_once, 1024, "flight=512") X(blocking_calls, call, 512, "flight=512")  \
+	X(panics, panic_and_recover, 600, "flight=512")
+#define X(what, fn, n, debug)                                                               \
+	PLAIN_TEST_WITHIN(who_runs_next_is_known_after_many_##what, 100)                    \
+	{                                                                                   \
+		once = fn;                                                                  \
+		times = n;                                                                  \
+		expect_eq(run(debug, "1", ran_long_after), 9);                              \
+	}
+LONG_AFTER(X)
+#undef X
 
 /* What is not known is not made up. */
 static int ran_after_many_words(void)
