@@ -12,8 +12,9 @@
 #include "atomic.h"
 #include "state.h"
 
-/* Does nothing; a debugger's breakpoint goes here. `matched`: bit i for gos_runtime.watches[i]. */
-void rt_debug_trap(struct gos_g *gp, uint32_t event, uint32_t matched, uint32_t reason);
+/* Does nothing; a debugger's breakpoint goes here. `matched`: bit i for gos_runtime.watches[i]. A library tells its name, also when it has lost its other symbols: a
+ * breakpoint that waits for the library to be loaded has nothing else to wait for. Protected: it is always this one that is called. */
+__attribute__((visibility("protected"))) void rt_debug_trap(struct gos_g *gp, uint32_t event, uint32_t matched, uint32_t reason);
 void rt_debug_event_slow(struct gos_g *gp, enum gos_event event, uint32_t reason);
 
 RT_INLINE void rt_debug_event(struct gos_g *gp, enum gos_event event, uint32_t reason)
