@@ -153,7 +153,7 @@ def switch_to(ptid):
 
 _EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
 _PHDR = struct.Struct("<IIQQQQQQ")
-_PT_LOAD, _PT_DYNAMIC, _PT_NOTE, _PT_PHDR = 1, 2, 4, 6
+_PT_LOAD, _PT_DYNAMIC, _PT_INTERP, _PT_NOTE, _PT_PHDR = 1, 2, 3, 4, 6
 _DT_DEBUG = 21
 _OBJECTS_MAX = 4096  # shared objects of one process
 
@@ -282,20 +282,42 @@ def _shared_objects(headers, bias):
 def _noted_in_file():
     """The program file's notes, for a core that lacks the pages of its headers."""
     vector = auxv()
-    if "AT_ENTRY" not in vector:
-        return
+    if "AT_ENTRY" in vector:
+        yield from _roots_of_file(vector["AT_ENTRY"])
+
+
+def _roots_of_file(entry):
+    """Addresses of the roots that the program file's notes point at, where its entry is at that address; entry None: where it says itself."""
     try:
         with open(program_file() or os.devnull, "rb") as file:
-            head = _EHDR.unpack(file.read(_EHDR.size))
-            file.seek(head[5])
-            headers = list(_PHDR.iter_unpack(file.read(_PHDR.size * head[10])))
-            bias = vector["AT_ENTRY"] - head[4]
+            head, headers = _headers_of_file(file)
+            bias = entry - head[4] if entry is not None else 0
             for kind, _, offset, address, _, size, _, _ in headers:
                 if kind == _PT_NOTE and size <= 1 << 16:
                     file.seek(offset)
                     yield from _roots_in(file.read(size), bias + address)
     except (OSError, struct.error):
         return
+
+
+def _headers_of_file(file):
+    head = _EHDR.unpack(file.read(_EHDR.size))
+    file.seek(head[5])
+    return head, list(_PHDR.iter_unpack(file.read(_PHDR.size * head[10])))
+
+
+def program_has_runtime():
+    """Whether the runtime is a part of the program's file, which it says by its note if by nothing else."""
+    return any(True for _ in _roots_of_file(None))
+
+
+def loads_libraries():
+    """Whether the program's file asks for a dynamic linker. What cannot be read may do so."""
+    try:
+        with open(program_file() or os.devnull, "rb") as file:
+            return any(header[0] == _PT_INTERP for header in _headers_of_file(file)[1])
+    except (OSError, struct.error):
+        return True
 
 
 def program_file():

@@ -305,19 +305,202 @@ START_TEST(before_the_program_is_started)
 }
 END_TEST
 
-/* Where the program's file does not say what there is to catch, gdb says what to do; and that is enough. */
-START_TEST(before_a_program_is_started_that_has_a_library)
+#define PENDING "^1 +breakpoint +(keep|del|dis) +y +<PENDING> +-qualified rt_debug_trap"
+
+/* Where the runtime is in a library, it waits for that: linked to the program, without symbols, or loaded by the program as it runs; and again each time that it is run. */
+START_TEST(pending_until_the_library_is_loaded)
+{
+	static const char *const programs[] = {"mill.shared", "garden.bare", "late"};
+
+	gdb_begin(&run);
+	gdb_do(&run, "catch", "catch goroutine park -reason sleep");
+	gdb_do(&run, "breakpoints", "info breakpoints");
+	gdb_do(&run, "setting", "show breakpoint pending");
+	gdb_do(&run, "run", "run 9");
+	gdb_do(&run, "loaded", "info breakpoints");
+	gdb_do(&run, "again", "run 9");
+	gdb_do(&run, "kill", "kill");
+	gdb_do(&run, "killed", "info breakpoints");
+	gdb_do(&run, "else", "set disable-randomization off");
+	gdb_do(&run, "after kill", "run 9");
+	gdb_do(&run, "start", "start 9");
+	gdb_do(&run, "after start", "continue");
+	gdb_do(&run, "end", "kill");
+	gdb_program(&run, programs[_i]);
+	gdb_says(&run, "catch", "^Catchpoint 1 \\(any goroutine, park, sleep\\) pending until the runtime is loaded\\.$");
+	gdb_has(&run, "breakpoints", PENDING " if \\$_goroutine_event\\(\"park -reason sleep\"\\)$");
+	gdb_has(&run, "setting", "is auto\\.$");
+	static const char *const stops[] = {"run", "again", "after kill", "after start"};
+	for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
+		gdb_has(&run, stops[i], "^Catchpoint 1 \\(goroutine [0-9]+( \"[a-z]+\")? parks: sleep on timer, ");
+		gdb_lacks(&run, stops[i], "Error|pending");
+	}
+	gdb_has(&run, "loaded", "^1 +breakpoint +keep +y +0x[0-9a-f]+ .*rt_debug_trap.*\n.*stop only if .*\n.*already hit 1 time$");
+	gdb_lacks(&run, "loaded", "gos_run");
+	gdb_has(&run, "killed", "^1 +breakpoint +keep +y ");
+	gdb_free(&run);
+}
+END_TEST
+
+/* What is set while the library is loaded holds when the program is run anew. */
+START_TEST(run_again_with_a_library)
 {
 	gdb_begin(&run);
-	gdb_do(&run, "early", "catch goroutine park");
-	gdb_do(&run, "start", "start");
-	gdb_do(&run, "catch", "catch goroutine park");
+	gdb_do(&run, "start", "start 9");
+	gdb_do(&run, "catch", "catch goroutine park -reason sleep");
 	gdb_do(&run, "continue", "continue");
-	gdb_program(&run, "orchard.O2");
-	gdb_says(&run, "early", "^the program is not started, .*: 'start' first, then catch$");
-	gdb_says(&run, "catch", "^Catchpoint 2 \\(any goroutine, park\\)$");
-	gdb_has(&run, "continue", "^Catchpoint 2 \\(goroutine [0-9]+.* parks: ");
+	gdb_do(&run, "again", "run 9");
+	gdb_do(&run, "breakpoints", "info breakpoints");
+	gdb_do(&run, "end", "kill");
+	gdb_program(&run, "mill.shared");
+	gdb_says(&run, "catch", "^Catchpoint 2 \\(any goroutine, park, sleep\\)$");
+	gdb_has(&run, "continue", "^Catchpoint 2 \\(goroutine ");
+	gdb_has(&run, "again", "^Catchpoint 2 \\(goroutine ");
+	gdb_lacks(&run, "again", "Error in re-setting");
+	gdb_has(&run, "breakpoints", "^2 +breakpoint +keep +y ");
 	gdb_free(&run);
+}
+END_TEST
+
+/* Pending, it can be disabled, made to stop once only, be deleted; and where it stops does not depend on that. */
+START_TEST(what_is_pending_obeys)
+{
+	gdb_begin(&run);
+	gdb_do(&run, "off", "catch goroutine create 1");
+	gdb_do(&run, "disable", "disable 1");
+	gdb_do(&run, "gone", "catch goroutine create");
+	gdb_do(&run, "delete", "delete 2");
+	gdb_do(&run, "once", "tcatch goroutine run 1");
+	gdb_do(&run, "delete it", "catch goroutine run 1");
+	gdb_do(&run, "so", "enable delete 4");
+	gdb_do(&run, "ignored", "catch goroutine park -reason sleep");
+	gdb_do(&run, "ignore", "ignore 5 3");
+	gdb_do(&run, "commands", "python gdb.breakpoints()[-1].commands = 'silent\\necho COMMANDS RUN\\\\n'");
+	gdb_do(&run, "breakpoints", "info breakpoints");
+	gdb_do(&run, "run", "run 9");
+	gdb_do(&run, "after", "info breakpoints");
+	gdb_do(&run, "next", "continue");
+	gdb_do(&run, "hits", "info breakpoints");
+	gdb_do(&run, "enable", "enable 1");
+	gdb_do(&run, "again", "run 9");
+	gdb_do(&run, "end", "kill");
+	gdb_program(&run, "mill.shared");
+	gdb_says(&run, "once", "^Temporary catchpoint 3 \\(goroutine 1, run\\) pending until the runtime is loaded\\.$");
+	gdb_has(&run, "breakpoints", "^1 +breakpoint +keep +n +<PENDING>");
+	gdb_lacks(&run, "breakpoints", "^2 ");
+	gdb_has(&run, "breakpoints", "^3 +breakpoint +del +y +<PENDING>");
+	gdb_has(&run, "breakpoints", "^4 +breakpoint +del +y +<PENDING>");
+	gdb_lacks(&run, "run", "Catchpoint [125]");
+	gdb_has(&run, "run", "^Catchpoint 3 \\(goroutine 1 runs\\)");
+	gdb_has(&run, "run", "^Catchpoint 4 \\(goroutine 1 runs\\)");
+	gdb_lacks(&run, "after", "^[234] ");
+	gdb_has(&run, "next", "^COMMANDS RUN$");
+	gdb_has(&run, "hits", "already hit 4 times");
+	gdb_has(&run, "again", "^Catchpoint 1 \\(goroutine 1 is created\\)");
+	gdb_free(&run);
+}
+END_TEST
+
+/* A program that never loads it ends as ever, and it goes on to wait. */
+START_TEST(pending_for_ever)
+{
+	gdb_begin(&run);
+	gdb_do(&run, "catch", "catch goroutine park 7 -reason chan receive");
+	gdb_do(&run, "run", "run < /dev/null");
+	gdb_do(&run, "breakpoints", "info breakpoints");
+	gdb_do(&run, "start", "starti < /dev/null");
+	gdb_do(&run, "more", "catch goroutine exit");
+	gdb_do(&run, "continue", "continue");
+	gdb_do(&run, "after", "info breakpoints");
+	gdb_do(&run, "off", "set breakpoint pending off");
+	gdb_do(&run, "refused", "catch goroutine exit");
+	gdb_program(&run, _i == 0 ? "late" : "idle");
+	gdb_says(&run, "catch", "^Catchpoint 1 \\(goroutine 7, park, chan receive\\) pending until the runtime is loaded\\.$");
+	gdb_has(&run, "run", "exited normally");
+	gdb_has(&run, "breakpoints", PENDING);
+	gdb_says(&run, "more", "^Catchpoint 2 \\(any goroutine, exit\\) pending until the runtime is loaded\\.$");
+	gdb_has(&run, "continue", "exited normally");
+	gdb_lacks(&run, "continue", "Catchpoint");
+	gdb_has(&run, "after", PENDING);
+	gdb_says(&run, "refused", "^the runtime is not loaded yet, and 'set breakpoint pending off' says not to wait for it$");
+	gdb_free(&run);
+}
+END_TEST
+
+/* What is no word of the runtime's is said when that is there to tell, and hinders nothing else; what cannot be a command is said at once. */
+START_TEST(a_mistake_that_is_pending)
+{
+	gdb_begin(&run);
+	gdb_do(&run, "no event", "catch goroutine");
+	gdb_do(&run, "zero", "catch goroutine park 0");
+	gdb_do(&run, "bad goid", "catch goroutine park seven");
+	gdb_do(&run, "too much", "catch goroutine park 7 8");
+	gdb_do(&run, "no value", "catch goroutine park -reason");
+	gdb_do(&run, "none yet", "info breakpoints");
+	gdb_do(&run, "bad event", "catch goroutine sneeze");
+	gdb_do(&run, "bad reason", "catch goroutine park -reason \"bore\\\"dom\" 7");
+	gdb_do(&run, "no reason", "catch goroutine exit -reason sleep");
+	gdb_do(&run, "good", "catch goroutine park -reason sleep");
+	gdb_do(&run, "run", "run 9");
+	gdb_do(&run, "end", "kill");
+	gdb_program(&run, "mill.shared");
+	gdb_says(&run, "no event", "^which event\\? ");
+	gdb_says(&run, "zero", "^goroutines' ids begin at 1$");
+	gdb_says(&run, "bad goid", "^'seven' is no goroutine's id$");
+	gdb_says(&run, "too much", "^'8' is too much");
+	gdb_says(&run, "no value", "^-reason needs a value$");
+	gdb_says(&run, "none yet", "^No breakpoints or watchpoints\\.$");
+	gdb_says(&run, "bad event", "^Catchpoint 1 \\(any goroutine, sneeze\\) pending ");
+	gdb_has(&run, "run", "^\\[Catchpoint 1 catches nothing: no event 'sneeze'; goroutines' events are create, run, park, ready, exit, syscall\\]$");
+	gdb_has(&run, "run", "^\\[Catchpoint 2 catches nothing: no wait reason 'bore\"dom' \\(chan receive, ");
+	gdb_has(&run, "run", "^\\[Catchpoint 3 catches nothing: -reason goes with park and ready only");
+	gdb_has(&run, "run", "^Catchpoint 4 \\(goroutine ");
+	gdb_free(&run);
+}
+END_TEST
+
+/* A file in which the runtime is, or which can have none, has nothing to wait for. */
+START_TEST(nothing_to_wait_for)
+{
+	static const struct {
+		const char *program, *says;
+	} files[] = {
+		{"garden.stripped", "^the program is not started, and its file has lost the runtime's symbols: catch when it runs, or is attached to$"},
+		{"garden.static.stripped", "^the program is not started, and its file has lost the runtime's symbols: "},
+		{"idle.static", "^this program has no Gossamer runtime, and loads no library that could bring it$"},
+	};
+
+	gdb_begin(&run);
+	gdb_do(&run, "catch", "catch goroutine park");
+	gdb_do(&run, "breakpoints", "info breakpoints");
+	gdb_program(&run, files[_i].program);
+	gdb_says(&run, "catch", "%s", files[_i].says);
+	gdb_says(&run, "breakpoints", "^No breakpoints or watchpoints\\.$");
+	gdb_free(&run);
+}
+END_TEST
+
+/* The process that it waits for may be one that gdb attaches to. */
+START_TEST(attaching_to_what_was_waited_for)
+{
+	const char *program = _i == 0 ? "mill.shared" : "mill";
+
+	debuggee_start(&d, program, NULL, NULL, NULL);
+	gdb_begin(&run);
+	gdb_do(&run, "catch", "catch goroutine park -reason \"chan receive\" 999999");
+	gdb_do(&run, "and", "catch goroutine create");
+	gdb_do(&run, "attach", "attach %d", (int)d.pid);
+	gdb_do(&run, "continue", "continue");
+	gdb_do(&run, "detach", "detach");
+	gdb_do(&run, "back", "attach %d", (int)d.pid);
+	gdb_do(&run, "again", "continue");
+	gdb_do(&run, "let go", "detach");
+	gdb_program(&run, program);
+	gdb_has(&run, "continue", "^Catchpoint 2 \\(goroutine [0-9]+ is created\\), mayfly made by nursery ");
+	gdb_has(&run, "again", "^Catchpoint 2 \\(goroutine [0-9]+ is created\\), mayfly made by nursery ");
+	gdb_free(&run);
+	debuggee_must_end_well(&d);
+	debuggee_end(&d);
 }
 END_TEST
 
@@ -332,7 +515,13 @@ int main(void)
 						  {detaching_disarms, 0, 3},
 						  {what_does_not_match_costs_next_to_nothing, 200, 0},
 						  {before_the_program_is_started, 120, 0},
-						  {before_a_program_is_started_that_has_a_library, 120, 0},
+						  {pending_until_the_library_is_loaded, 150, 3},
+						  {run_again_with_a_library, 120, 0},
+						  {what_is_pending_obeys, 120, 0},
+						  {pending_for_ever, 120, 2},
+						  {a_mistake_that_is_pending, 120, 0},
+						  {nothing_to_wait_for, 0, 3},
+						  {attaching_to_what_was_waited_for, 120, 2},
 						  {NULL, 0, 0},
 					  });
 }

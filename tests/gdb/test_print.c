@@ -111,7 +111,8 @@ END_TEST
 START_TEST(help_is_in_gdbs_shape)
 {
 	static const char *const commands[] = {"info goroutines", "info goroutine",  "info channels", "goroutine",
-					       "goroutine apply", "catch goroutine", "function goid", "function g"};
+					       "goroutine apply", "catch goroutine", "tcatch goroutine", "function goid", "function g",
+					       "function _goroutine_event"};
 
 	debuggee_start(&d, "garden", NULL, NULL, NULL);
 	gdb_begin(&run);
