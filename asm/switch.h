@@ -49,6 +49,9 @@ extern char rt_switch_resume[];
  * frame (gobuf.h), calls fn, then rt_goexit0. It is the last frame of every goroutine's stack. Not callable. */
 extern char rt_gostart_begin[];
 
+/* Within rt_gostart: where fn returns to; and so the return address of the last call that fn makes, where a compiler has made a jump of it. Not callable. */
+extern char rt_gostart_return[];
+
 /* What go() calls in place of fn: saves the argument registers and calls rt_go. fn, or the request, comes in the static chain. */
 void rt_go_entry(void);
 void rt_go_with_entry(void);

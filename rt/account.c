@@ -105,12 +105,22 @@ static void put_id(struct rt_accounts *a, uint64_t goid)
 		rt_put_goroutine(a->out, goid, rt_goids_find(&a->goids, goid));
 }
 
-static void put_at(struct rt_accounts *a, const void *pc)
+/* entry: of the goroutine whose call it is; NULL: it is not known. */
+static void put_at(struct rt_accounts *a, const void *pc, const void *entry)
 {
 	if (pc == NULL)
 		return;
 	rt_put(a->out, " at ");
-	rt_put_where(a->out, (uint64_t)(uintptr_t)pc, false);
+	rt_put_call(a->out, pc, entry);
+}
+
+/* The same of a call of goroutine `goid`, which may have ended: mostly so where the pc does not say it all, and it is looked for then alone. */
+RT_READS_WHILE_WRITTEN static void put_at_by(struct rt_accounts *a, const void *pc, uint64_t goid)
+{
+	const struct gos_g *gp = pc != NULL && pc == gos_runtime.entry_return_pc ? rt_goids_find(&a->goids, goid) : NULL;
+	const void *entry = gp != NULL ? rt_load_relaxed(&gp->entry) : NULL;
+	rt_fence_acquire();
+	put_at(a, pc, gp != NULL && rt_load_relaxed(&gp->goid) == goid ? entry : NULL);
 }
 
 static int64_t since(int64_t at)
@@ -135,7 +145,7 @@ static void put_mark(struct rt_accounts *a, const char *what, uint64_t goid, int
 	rt_put(a->out, " ");
 	rt_put_duration(a->out, since(at));
 	rt_put(a->out, " ago");
-	put_at(a, pc);
+	put_at_by(a, pc, goid);
 }
 
 /* ---- whose turn it is ---- */
@@ -299,7 +309,7 @@ static void put_owner(struct rt_accounts *a, const struct gos_g *g, const gos_mu
 	if (m->since != 0) {
 		rt_put(a->out, ", ");
 		rt_put(a->out, did);
-		put_at(a, m->pc);
+		put_at_by(a, m->pc, owner);
 	}
 	if (owner != g->goid)
 		put_that_one(a, owner);
@@ -522,7 +532,7 @@ static void put_doing(struct rt_accounts *a, const struct gos_g *g, const struct
 		rt_put_duration(p, since(g->wait_since));
 		rt_put(p, " in ");
 		rt_put(p, rt_reason_word(g->reason)[0] != 0 ? rt_reason_word(g->reason) : "?");
-		put_at(a, g->wait_pc);
+		put_at(a, g->wait_pc, g->entry);
 		put_waits_for(a, g, gp, brief);
 		return;
 	case GOS_SYSCALL:
@@ -530,7 +540,7 @@ static void put_doing(struct rt_accounts *a, const struct gos_g *g, const struct
 		put_for(a, g->wait_since);
 		rt_put(p, " in ");
 		rt_put(p, rt_state_word(g->status));
-		put_at(a, g->wait_pc);
+		put_at(a, g->wait_pc, g->entry);
 		return;
 	case GOS_RUNNABLE:
 		rt_put(p, " has been ");
@@ -538,9 +548,9 @@ static void put_doing(struct rt_accounts *a, const struct gos_g *g, const struct
 		put_for(a, g->wait_since);
 		if (never_run(g)) {
 			rt_put(p, " and not begun at ");
-			rt_put_where(p, (uint64_t)(uintptr_t)g->entry, true);
+			rt_put_entry(p, (uint64_t)(uintptr_t)g->entry);
 		} else {
-			put_at(a, g->wait_pc);
+			put_at(a, g->wait_pc, g->entry);
 		}
 		return;
 	default:
@@ -549,7 +559,10 @@ static void put_doing(struct rt_accounts *a, const struct gos_g *g, const struct
 		put_thread(a, g, " on thread LWP ");
 		if (at != NULL) {
 			rt_put(p, " at ");
-			rt_put_where(p, at->pc, at->exact);
+			if (at->exact)
+				rt_put_where(p, at->pc, true);
+			else
+				rt_put_call(p, (void *)(uintptr_t)at->pc, g->entry);
 		}
 		return;
 	}
@@ -650,7 +663,7 @@ RT_READS_WHILE_WRITTEN void rt_put_origin(struct rt_printer *p, const struct gos
 			rt_put(p, ", created by goroutine ");
 			rt_put_number(p, ancestors[i].creator, 10);
 			rt_put(p, " at ");
-			rt_put_where(p, ancestors[i].create_pc, false);
+			rt_put_call(p, (void *)(uintptr_t)ancestors[i].create_pc, NULL);
 		}
 		rt_put(p, after);
 		put_callers(p, ancestors[i].creation, before, after);
@@ -684,7 +697,7 @@ static void put_sentence(struct rt_accounts *a, const struct gos_g *g, const str
 	if (g->creator != 0) {
 		rt_put(p, "; created by goroutine ");
 		rt_put_number(p, g->creator, 10);
-		put_at(a, g->create_pc);
+		put_at_by(a, g->create_pc, g->creator);
 	}
 	put_times(a, g, gp);
 	rt_put_labels(p, gp, "; ");

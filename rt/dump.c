@@ -43,6 +43,7 @@
 #define STUCK_MAX 20         /* sentences after the stacks of a report that somebody reads on a terminal */
 #define LEVELS_MAX 64        /* frames that are searched for by their frame pointers */
 #define BEAT 16384           /* goroutines that are only glanced at */
+#define LACKS 16             /* a power of two */
 #define ATTEMPTS 200         /* to find one goroutine standing still, or running, but not between the two */
 
 struct printer {
@@ -57,6 +58,11 @@ struct printer {
 	uint32_t silent_count;
 	struct rt_goids goids; /* while put_waits tells of many */
 	struct rt_rules rules;
+	struct lack { /* entry_lacks_at, of the last that were alike in this */
+		uint64_t pc;
+		void *entry;
+		bool noted, lacks;
+	} lacks[LACKS];
 };
 
 static struct printer printers[2]; /* of the dumper; of who prints for itself */
@@ -146,7 +152,7 @@ static void put_holder(struct printer *p, const char *how, uint64_t goid, const 
 	rt_put_duration(&p->out, rt_now() - m->since);
 	if (!details) {
 		rt_put(&p->out, did);
-		rt_put_where(&p->out, (uint64_t)(uintptr_t)m->pc, false);
+		rt_put_call(&p->out, m->pc, NULL); /* whoever made it as his last has mostly ended */
 	}
 }
 
@@ -221,8 +227,8 @@ static void put_objects(struct printer *p, const struct gos_g *gp, const char *p
 
 /* ---- frames --------------------------------------------------------------------------------------------------------- */
 
-/* "\tfile:line +0x1d": panicparse stops at endings of file names that no compiler of Go knows. */
-static void put_place(struct printer *p, const struct rt_symbol *symbol)
+/* "\tfile:line +0x1d", with offset even where that is 0: panicparse stops at endings of file names that no compiler of Go knows. */
+static void put_place(struct printer *p, const struct rt_symbol *symbol, bool offset)
 {
 	rt_put(&p->out, "\n\t");
 	if (symbol->file == NULL) {
@@ -241,7 +247,7 @@ static void put_place(struct printer *p, const struct rt_symbol *symbol)
 		rt_put(&p->out, ":");
 		rt_put_number(&p->out, symbol->line, 10);
 	}
-	if (symbol->offset != 0) {
+	if (symbol->offset != 0 || offset) {
 		rt_put(&p->out, " +0x");
 		rt_put_number(&p->out, symbol->offset, 16);
 	}
@@ -252,7 +258,61 @@ static void put_symbol(struct printer *p, const struct rt_symbol *symbol)
 {
 	rt_put_function(&p->out, symbol);
 	rt_put(&p->out, "(...)");
-	put_place(p, symbol);
+	put_place(p, symbol, false);
+}
+
+/* The function that goroutine p->g is, where no frame of it tells: "+0x0", where it begins. */
+static void put_entry(struct printer *p)
+{
+	const struct rt_symbol *symbol = rt_printer_function(&p->out, (uint64_t)(uintptr_t)p->g.entry);
+	rt_put_function(&p->out, symbol);
+	rt_put(&p->out, "(...)");
+	put_place(p, symbol, !symbol->unknown);
+}
+
+/* The function of a frame, without what is inlined into it. A copy: the next look may drop it. */
+static struct rt_symbol outermost(const struct rt_symbol *symbol)
+{
+	while (symbol->outer != NULL)
+		symbol = symbol->outer;
+	return *symbol;
+}
+
+/*
+ * Whether the function that stands at frame, called by what calls p->g.entry, is another than that: then the entry's last call was a jump. noted: the record says that the user's code
+ * called from there. Else only what is certain counts: both are known by their names, which differ before a dot, where compilers write what part or clone of a function this is.
+ */
+static bool is_not_entry(struct printer *p, const struct rt_frame *frame, bool noted)
+{
+	struct rt_symbol has = outermost(rt_printer_symbol(&p->out, frame->pc, frame->exact));
+	uint64_t entry = (uint64_t)(uintptr_t)p->g.entry;
+	if (frame->pc - has.offset == entry)
+		return false;
+	struct rt_symbol wanted = *rt_printer_function(&p->out, entry);
+	bool has_name = !has.unknown && has.function[0] != '?', wanted_has_name = !wanted.unknown && wanted.function[0] != '?';
+	size_t n = strcspn(has.function, ".");
+	if (wanted.ours || wanted.offset != 0)
+		return false;
+	if (has_name && wanted_has_name && n == strcspn(wanted.function, ".") && memcmp(has.function, wanted.function, n) == 0)
+		return false;
+	return ((has_name && wanted_has_name) || noted) && rt_function_begin(entry) == entry && rt_function_begin(frame->pc - !frame->exact) != entry;
+}
+
+/* At which frame of the trace the entry of p->g is to be told of, because it has none and yet is what this goroutine is. 0: at none. */
+static size_t entry_lacks_at(struct printer *p, const void *user_pc)
+{
+	size_t first = p->g.goid == 1 ? 2 : 1, i = p->trace.total - first; /* the app of goroutine 1 is called by a function of the runtime's */
+	const struct rt_frame *last = p->trace.total > first ? rt_trace_frame(&p->trace, p->trace.total - 1) : NULL;
+	if (last == NULL || last->exact || last->pc != (uint64_t)(uintptr_t)gos_runtime.entry_return_pc || p->g.entry == NULL)
+		return 0;
+	const struct rt_frame *caller = rt_trace_frame(&p->trace, i), *frame = rt_trace_frame(&p->trace, i - 1);
+	if (caller == NULL || frame == NULL)
+		return 0;
+	bool noted = caller->pc == (uint64_t)(uintptr_t)user_pc;
+	struct lack *seen = &p->lacks[((frame->pc ^ (uint64_t)(uintptr_t)p->g.entry) * UINT64_C(0x9e3779b97f4a7c15)) >> 40 & (LACKS - 1)];
+	if (seen->pc != frame->pc || seen->entry != p->g.entry || seen->noted != noted)
+		*seen = (struct lack){frame->pc, p->g.entry, noted, is_not_entry(p, frame, noted)};
+	return seen->lacks ? i : 0;
 }
 
 /* What every goroutine starts from, and what calls the app in goroutine 1: where symbol tables do not tell them from a user's. */
@@ -284,6 +344,7 @@ static size_t put_frames(struct printer *p, void *user_pc, bool system)
 			}
 		}
 	}
+	size_t entry_at = entry_lacks_at(p, user_pc);
 	bool elided = false;
 	for (; i < trace->total; i++) {
 		const struct rt_frame *frame = rt_trace_frame(trace, i);
@@ -293,6 +354,10 @@ static size_t put_frames(struct printer *p, void *user_pc, bool system)
 			elided = true;
 			i = trace->total - RT_TRACE_HALF - 1;
 			continue;
+		}
+		if (i == entry_at && i != 0) {
+			put_entry(p);
+			printed++;
 		}
 		const struct rt_symbol *symbol = rt_printer_symbol(&p->out, frame->pc, frame->exact);
 		for (; symbol != NULL; symbol = symbol->outer) {
@@ -309,12 +374,14 @@ static void put_creation(struct printer *p, const struct gos_g *gp)
 {
 	if (gp->create_pc == NULL || gp->creator == 0)
 		return;
-	const struct rt_symbol *symbol = rt_printer_symbol(&p->out, (uint64_t)(uintptr_t)gp->create_pc, false);
+	static const struct rt_symbol untold = {.function = "?"}; /* rt_put_call says why */
+	const struct rt_symbol *symbol =
+		gp->create_pc != gos_runtime.entry_return_pc ? rt_printer_symbol(&p->out, (uint64_t)(uintptr_t)gp->create_pc, false) : &untold;
 	/* Not Go's newer "in goroutine N" after it: panicparse 2.3 takes that for a part of the name, and then nothing that different
 	 * goroutines made is alike. The header says it. */
 	rt_put(&p->out, "created by ");
 	rt_put_function(&p->out, symbol);
-	put_place(p, symbol);
+	put_place(p, symbol, false);
 }
 
 /* of: whose copy gp is. "goroutine 7 [running]:" is what people and programs look for, so of one that runs nothing is said that is not out of the ordinary. */
@@ -643,7 +710,7 @@ static void put_goroutine(struct printer *p, struct gos_g *gp)
 		rt_put(&p->out, "\tgoroutine running on other thread; stack unavailable\n");
 	} else if (put_frames(p, found == FOUND_PARKED ? p->g.wait_pc : NULL, system) == 0) {
 		/* It has not begun, or it has ended: what is its own is its function. */
-		put_symbol(p, rt_printer_symbol(&p->out, (uint64_t)(uintptr_t)p->g.entry, true));
+		put_entry(p);
 	}
 	put_creation(p, &p->g);
 	rt_put(&p->out, "\n");
@@ -728,7 +795,12 @@ static bool own_frame(struct printer *p, struct rt_frame *frame)
 			return true;
 		}
 	}
-	return false;
+	/* What it runs its entry has jumped to, and it is nobody's whose lines are known: that is the innermost that is. */
+	const struct rt_frame *last = p->trace.total > 0 ? rt_trace_frame(&p->trace, p->trace.total - 1) : NULL;
+	if (last == NULL || last->exact || last->pc != (uint64_t)(uintptr_t)gos_runtime.entry_return_pc || entry_lacks_at(p, NULL) == 0)
+		return false;
+	*frame = *last;
+	return true;
 }
 
 /* Where one that runs stands, in the user's code; NULL: it does not run, or does not say. */
@@ -802,7 +874,7 @@ static void put_group(struct printer *p, const struct rt_groups *groups, const s
 	if (group->silent)
 		rt_put(&p->out, "\tgoroutine running on other thread; stack unavailable\n");
 	else if (put_frames(p, group->wait_pc, p->out.report->system) == 0)
-		put_symbol(p, rt_printer_symbol(&p->out, (uint64_t)(uintptr_t)group->entry, true));
+		put_entry(p);
 	put_creation(p, &p->g);
 	rt_put(&p->out, "\n");
 }
@@ -872,6 +944,7 @@ RT_READS_WHILE_WRITTEN static void print_current_account(struct printer *p)
 	if (gp == NULL || (rt_load_relaxed(&gp->creator) == 0 && rt_load_relaxed(&gp->labels) == NULL))
 		return;
 	beat(p);
+	rt_g_copy(&p->g, gp);
 	unwind_current(p);
 	struct rt_frame at, *found = own_frame(p, &at) ? &at : NULL;
 	rt_accounts_begin(&accounts, &p->out, false); /* of one that runs nothing is told that names others */
@@ -968,6 +1041,7 @@ bool rt_report_print(struct rt_report *report, bool full)
 	p->out.limit = 0;
 	rt_printer_forget(&p->out);
 	memset(&p->rules, 0, sizeof p->rules);
+	memset(p->lacks, 0, sizeof p->lacks);
 	p->silent_count = 0;
 
 	/* What is known goes out before symbols are looked for, which is where a broken process breaks again. */

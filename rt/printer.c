@@ -236,6 +236,11 @@ const struct rt_symbol *rt_printer_symbol(struct rt_printer *p, uint64_t pc, boo
 	return p->symbols != NULL ? rt_symbolize(p->symbols, pc, exact) : &none;
 }
 
+const struct rt_symbol *rt_printer_function(struct rt_printer *p, uint64_t pc)
+{
+	return p->symbols != NULL ? rt_symbolize_function(p->symbols, pc) : rt_printer_symbol(p, pc, true);
+}
+
 void rt_put_function(struct rt_printer *p, const struct rt_symbol *symbol)
 {
 	char name[128];
@@ -249,9 +254,8 @@ void rt_put_function(struct rt_printer *p, const struct rt_symbol *symbol)
 	rt_put(p, name);
 }
 
-void rt_put_where(struct rt_printer *p, uint64_t pc, bool exact)
+static void put_where(struct rt_printer *p, const struct rt_symbol *symbol, uint64_t pc, bool exact)
 {
-	const struct rt_symbol *symbol = rt_printer_symbol(p, pc, exact);
 	if (symbol->unknown || symbol->function[0] == '?') {
 		rt_put(p, "0x");
 		rt_put_number(p, pc - !exact, 16);
@@ -269,4 +273,24 @@ void rt_put_where(struct rt_printer *p, uint64_t pc, bool exact)
 		rt_put(p, "+");
 		rt_put_number(p, symbol->offset - !exact, 10);
 	}
+}
+
+void rt_put_where(struct rt_printer *p, uint64_t pc, bool exact)
+{
+	put_where(p, rt_printer_symbol(p, pc, exact), pc, exact);
+}
+
+void rt_put_entry(struct rt_printer *p, uint64_t pc)
+{
+	put_where(p, rt_printer_function(p, pc), pc, true);
+}
+
+void rt_put_call(struct rt_printer *p, const void *pc, const void *entry)
+{
+	if (pc != gos_runtime.entry_return_pc)
+		rt_put_where(p, (uint64_t)(uintptr_t)pc, false);
+	else if (entry != NULL)
+		rt_put_entry(p, (uint64_t)(uintptr_t)entry);
+	else
+		rt_put(p, "its function's last call");
 }

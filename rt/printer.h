@@ -76,9 +76,15 @@ void rt_put_goroutine(struct rt_printer *p, uint64_t goid, const struct gos_g *g
 
 /* What is known of a pc; exact: it stands there, as opposed to having called from there. Never NULL; valid until the next call. */
 const struct rt_symbol *rt_printer_symbol(struct rt_printer *p, uint64_t pc, bool exact);
+/* The function that begins at pc; likewise. */
+const struct rt_symbol *rt_printer_function(struct rt_printer *p, uint64_t pc);
 /* Without what compilers append to the parts of a function that they split off: ".cold", ".part.0". */
 void rt_put_function(struct rt_printer *p, const struct rt_symbol *symbol);
 /* "serve (srv.c:41)", "serve+23" where lines are not known, else the address: what gdb says of it. */
 void rt_put_where(struct rt_printer *p, uint64_t pc, bool exact);
+/* The same of the function that begins at pc. */
+void rt_put_entry(struct rt_printer *p, uint64_t pc);
+/* Where a goroutine's call stands that returns to pc. entry: its entry, which is where that is when the entry made the call last, by a jump; NULL: that is not known. */
+void rt_put_call(struct rt_printer *p, const void *pc, const void *entry);
 
 #endif

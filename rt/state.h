@@ -414,7 +414,7 @@ struct gos_runtime {
 	uint64_t hard_guards, soft_guards;
 	void **depot;            /* depot.h: directory of slabs of words */
 	uint64_t depot_lost;     /* stacks for which it had no room. Sync: atomic */
-	void *resume_pc, *start_pc, *trap_pc;
+	void *resume_pc, *start_pc, *trap_pc, *entry_return_pc;
 	struct gos_flight *flight; /* the flight recorder; NULL: it is off */
 	struct rt_sema_root *semas; /* RT_SEMA_ROOTS of them */
 	struct gos_account *times; /* of what passes without a P: times.h */

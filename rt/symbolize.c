@@ -49,7 +49,7 @@ struct file {
 };
 
 struct remembered {
-	uint64_t key; /* pc << 1 | exact; 0: free */
+	uint64_t key; /* pc << 1 | exact, and IS_KEY, and OF_FUNCTION of one whose function was asked for; 0: free */
 	struct rt_symbol *symbol;
 };
 
@@ -285,7 +285,9 @@ __asm__(".symver rt_dlsym, dlsym@GLIBC_2.2.5");
 	X(dwarf_filesrc)                \
 	X(dwarf_getsrc_die)             \
 	X(dwarf_lineno)                 \
-	X(dwarf_linesrc)
+	X(dwarf_linesrc)                \
+	X(dwarf_decl_line)              \
+	X(dwarf_decl_file)
 
 static struct {
 	bool tried, usable;
@@ -363,7 +365,8 @@ static const char *absolute(struct rt_symbolizer *s, Dwarf_Die *cu, const char *
 	return path;
 }
 
-static struct rt_symbol *by_libdw(struct rt_symbolizer *s, uint64_t pc, uint64_t lookup)
+/* function: what is inlined there does not matter. */
+static struct rt_symbol *by_libdw(struct rt_symbolizer *s, uint64_t pc, uint64_t lookup, bool function)
 {
 	Dwfl_Module *module = libdw.dwfl_addrmodule(s->dwfl, lookup);
 	if (module == NULL)
@@ -390,8 +393,13 @@ static struct rt_symbol *by_libdw(struct rt_symbolizer *s, uint64_t pc, uint64_t
 		for (int i = 0; i < m && !whole; i++) {
 			Dwarf_Die *die = &scopes[i];
 			int tag = libdw.dwarf_tag(die);
-			if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
+			if ((tag != DW_TAG_inlined_subroutine || function) && tag != DW_TAG_subprogram)
 				continue;
+			int declared = 0;
+			if (function && libdw.dwarf_decl_line(die, &declared) == 0 && declared != 0) {
+				file = absolute(s, cu, libdw.dwarf_decl_file(die));
+				line = declared;
+			}
 			const char *name = libdw.dwarf_diename(die);
 			struct rt_symbol *symbol = symbol_new(s, name != NULL ? name : "?", file, (uint32_t)line);
 			if (symbol == NULL)
@@ -495,10 +503,13 @@ struct rt_symbolizer *rt_symbolize_begin(bool full)
 	return s;
 }
 
-const struct rt_symbol *rt_symbolize(struct rt_symbolizer *s, uint64_t pc, bool exact)
+#define IS_KEY (UINT64_C(1) << 63)
+#define OF_FUNCTION (UINT64_C(1) << 62)
+
+static const struct rt_symbol *look_up(struct rt_symbolizer *s, uint64_t pc, bool exact, bool function)
 {
 	static const struct rt_symbol none = {.function = "?"};
-	uint64_t key = pc << 1 | exact | UINT64_C(1) << 63;
+	uint64_t key = ((pc << 1 | exact) & ~OF_FUNCTION) | IS_KEY | (function ? OF_FUNCTION : 0);
 	uint32_t i = (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 40) & (TABLE_SIZE - 1);
 	while (s->table[i].key != 0 && s->table[i].key != key)
 		i = (i + 1) & (TABLE_SIZE - 1);
@@ -516,7 +527,7 @@ const struct rt_symbol *rt_symbolize(struct rt_symbolizer *s, uint64_t pc, bool 
 		}
 #ifdef HAVE_LIBDWFL_H
 		if (s->full) {
-			symbol = by_libdw(s, pc, lookup);
+			symbol = by_libdw(s, pc, lookup, function);
 			mark_ours(s, symbol);
 		}
 #endif
@@ -529,6 +540,16 @@ const struct rt_symbol *rt_symbolize(struct rt_symbolizer *s, uint64_t pc, bool 
 	s->table[i].symbol = symbol;
 	s->remembered_count++;
 	return symbol;
+}
+
+const struct rt_symbol *rt_symbolize(struct rt_symbolizer *s, uint64_t pc, bool exact)
+{
+	return look_up(s, pc, exact, false);
+}
+
+const struct rt_symbol *rt_symbolize_function(struct rt_symbolizer *s, uint64_t pc)
+{
+	return look_up(s, pc, true, true);
 }
 
 void rt_symbolize_end(struct rt_symbolizer *s)

@@ -29,6 +29,8 @@ struct rt_symbolizer;
 struct rt_symbolizer *rt_symbolize_begin(bool full);
 /* Innermost first; never NULL. Valid until the next call. */
 const struct rt_symbol *rt_symbolize(struct rt_symbolizer *s, uint64_t pc, bool exact);
+/* The function that begins at pc, whatever may be inlined there, and the line of its declaration. .outer is NULL. Else as rt_symbolize. */
+const struct rt_symbol *rt_symbolize_function(struct rt_symbolizer *s, uint64_t pc);
 void rt_symbolize_end(struct rt_symbolizer *s);
 
 #endif

@@ -416,6 +416,12 @@ static bool find_fde(uint64_t pc, struct fde *f)
 	return at != 0 && parse_fde(at, &module, f) && pc >= f->pc_begin && pc < f->pc_end;
 }
 
+uint64_t rt_function_begin(uint64_t pc)
+{
+	struct fde f;
+	return find_fde(pc, &f) ? f.pc_begin : 0;
+}
+
 static int compare_index(const void *a, const void *b)
 {
 	const struct rt_fde_index *left = a, *right = b;

@@ -95,6 +95,8 @@ struct rt_frame_rule {
 	int32_t cfa;      /* the return address is 8 bytes below the caller's rsp */
 };
 struct rt_frame_rule rt_frame_rule(uint64_t return_address);
+/* Where the function, or the part of one, that pc is in begins, as the unwind tables have it, which are there without symbols too; 0: none does, that they know. A microsecond. */
+uint64_t rt_function_begin(uint64_t pc);
 
 /* What rt_frame_rule said lately: a million goroutines stand at a few dozen return addresses. Zero is an empty one. Not beyond a report: code may be unloaded, and other code loaded there. */
 #define RT_RULES 1024 /* a power of two */

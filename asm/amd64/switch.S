@@ -123,8 +123,11 @@ rt_jump:
 	.hidden	rt_gostart
 	.globl	rt_gostart_begin
 	.hidden	rt_gostart_begin
+	.globl	rt_gostart_return
+	.hidden	rt_gostart_return
 	.type	rt_gostart, @function
 	.type	rt_gostart_begin, @notype
+	.type	rt_gostart_return, @notype
 	.p2align 4
 rt_gostart:
 	.cfi_startproc
@@ -160,6 +163,7 @@ rt_gostart_begin:
 	addq	$56, %rsp			/* all but 16 bytes of the start frame: fn wants rsp aligned */
 	.cfi_adjust_cfa_offset -56
 	call	*%rax				/* fn(...) */
+rt_gostart_return:
 	call	rt_goexit0
 	ud2
 	.cfi_endproc

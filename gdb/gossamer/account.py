@@ -37,7 +37,7 @@ class Accounts:
             text += self._waker(g)
         text += "".join("; " + word for word in self.rt.flag_words(g))
         if g.creator:
-            text += "; created by goroutine %d" % g.creator + self._at(g.create_pc)
+            text += "; created by goroutine %d" % g.creator + self._at_by(g.create_pc, g.creator)
         return text + self._times(g) + self._labels(g)
 
     # ---- a goroutine ----
@@ -53,9 +53,14 @@ class Accounts:
     def _since(self, at):
         return words.duration(max(0, self.rt.now - at))
 
-    @staticmethod
-    def _at(pc):
-        return " at " + places.after_call(pc).text if pc else ""
+    def _at(self, g):
+        """" at serve (srv.c:41)": where g called from."""
+        return " at " + places.after_call(self.rt, g.wait_pc, g.entry).text if g.wait_pc else ""
+
+    def _at_by(self, pc, goid):
+        """The same of another's call, who may have ended."""
+        entry = self.by_id[goid].entry if pc == self.rt.entry_return_pc and goid in self.by_id else 0
+        return " at " + places.after_call(self.rt, pc, entry).text if pc else ""
 
     def _thread(self, g, before):
         if self._tids is None:
@@ -64,7 +69,7 @@ class Accounts:
 
     def _mark(self, what, goid, at, pc=0):
         """", last released by goroutine 9 "x" 3.2s ago at main (x.c:3)"; nothing if it was never done."""
-        return "%s%s %s ago%s" % (what, self._who(goid), self._since(at), self._at(pc)) if at else ""
+        return "%s%s %s ago%s" % (what, self._who(goid), self._since(at), self._at_by(pc, goid)) if at else ""
 
     def _waker(self, g):
         """", made ready by goroutine 17": if that is the last that has happened to it."""
@@ -100,12 +105,12 @@ class Accounts:
         rt = self.rt
         word = rt.state_word(g)
         if g.status == rt.waiting:
-            return " has waited %s in %s%s%s" % (self._since(rt.since(g)), rt.reason_word(g.reason) or "?", self._at(g.wait_pc), self._waits_for(g, brief))
+            return " has waited %s in %s%s%s" % (self._since(rt.since(g)), rt.reason_word(g.reason) or "?", self._at(g), self._waits_for(g, brief))
         if g.status == rt.calling:
-            return "%s for %s in %s%s" % (self._thread(g, " has blocked thread LWP "), self._since(rt.since(g)), word, self._at(g.wait_pc))
+            return "%s for %s in %s%s" % (self._thread(g, " has blocked thread LWP "), self._since(rt.since(g)), word, self._at(g))
         if g.status == rt.runnable:
             text = " has been %s for %s" % (word, self._since(rt.since(g)))
-            return text + (" and not begun at " + places.at(g.entry).text if rt.never_run(g) else self._at(g.wait_pc))
+            return text + (" and not begun at " + places.of_entry(g.entry).text if rt.never_run(g) else self._at(g))
         text = " is " + word + self._thread(g, " on thread LWP ")
         if not brief and g.address in self.view.on_thread:
             place = self.view.where(g).text
@@ -214,7 +219,7 @@ class Accounts:
         if brief:
             return text
         if since:
-            text += ", " + did + self._at(pc)
+            text += ", " + did + self._at_by(pc, owner)
         return text if itself else text + self._that_one(owner)
 
     def _that_one(self, goid):

@@ -108,6 +108,7 @@ class Runtime:
         self.gcount = self._root_field("gcount")
         self.resume_pc = self._root_field("resume_pc")
         self.start_pc = self._root_field("start_pc")
+        self.entry_return_pc = self._root_field("entry_return_pc")
         self.trap_pc = self._root_field("trap_pc")
         self.hold_mask = self._root_field("hold_mask")
         self.soft_guards = self._root_field("soft_guards")
@@ -299,15 +300,22 @@ class Runtime:
 
     def has_ended(self, goid):
         """Whether the goroutine of this id is gone for good. Where there are so many that looking takes long, nobody is said to be."""
-        if goid == 0 or self._living is None and self.gcount > MANY:
+        if goid == 0 or not self._knows_living():
             return False
-        if self._living is None:
-            self.remember(self.goroutines())
         return goid not in self._living and not self.missing
+
+    def entry_of(self, goid):
+        """The entry of the goroutine of this id, or 0: it has ended, or there are too many to look for it."""
+        return self._living.get(goid, 0) if goid and self._knows_living() else 0
+
+    def _knows_living(self):
+        if self._living is None and self.gcount <= MANY:
+            self.remember(self.goroutines())
+        return self._living is not None
 
     def remember(self, goroutines):
         """Who lives, from one who has read them all."""
-        self._living = {g.goid for g in goroutines}
+        self._living = {g.goid: g.entry for g in goroutines}
 
     def ms(self):
         """Every M, as far as they can be read: Iterator[M]."""

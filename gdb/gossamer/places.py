@@ -23,6 +23,7 @@ class Place:
 
 
 NOWHERE = Place("", "", 0, "")
+LAST_CALL = Place("", "", 0, "its function's last call")
 _cache = {}
 
 
@@ -31,9 +32,21 @@ def forget(*_):
     _cache.clear()
 
 
-def after_call(pc):
-    """Where the call stands that returns to pc."""
+def after_call(rt, pc, entry=0):
+    """Where a goroutine's call stands that returns to pc. entry: its entry, which is where that is when the entry made the call last, by a jump; 0: that is not known."""
+    if pc and pc == rt.entry_return_pc:
+        return of_entry(entry) if entry else LAST_CALL
     return at(pc - 1) if pc else NOWHERE
+
+
+def called_by(rt, pc, goid):
+    """The same of a goroutine that may have ended: mostly so where the pc does not say it all, and it is looked for then alone."""
+    return after_call(rt, pc, rt.entry_of(goid) if pc and pc == rt.entry_return_pc else 0)
+
+
+def of_creation(rt, g):
+    """Where g was made."""
+    return called_by(rt, g.create_pc, g.creator)
 
 
 def at(pc):
@@ -47,11 +60,35 @@ def at(pc):
 
 
 def of_function(pc):
-    """The function that begins at pc."""
+    """The function that begins at pc, by its name alone."""
     if not pc:
         return NOWHERE
-    place = at(pc)
+    place = of_entry(pc)
     return Place(place.function, place.file, place.line, place.function or place.text)
+
+
+def of_entry(pc):
+    """The function that begins at pc, whatever may be inlined there, and the line of its declaration."""
+    pc &= _MASK
+    place = _cache.get(-pc)
+    if place is None:
+        place = _cache[-pc] = _look_at_function(pc) or at(pc)
+    return place
+
+
+def _look_at_function(pc):
+    try:
+        block, found = gdb.block_for_pc(pc), None
+        while block is not None and not block.is_static and not block.is_global:
+            # Not block.start: of a function in several pieces that is the lowest of them.
+            if block.function is not None and int(block.function.value().address) & _MASK == pc:
+                found = block.function
+            block = block.superblock
+        if found is None or not found.line or found.symtab is None:
+            return None
+        return Place(found.name, found.symtab.filename, found.line, "%s (%s:%d)" % (found.name, os.path.basename(found.symtab.filename), found.line))
+    except (gdb.error, RuntimeError):
+        return None
 
 
 def symbol(address):
@@ -100,17 +137,18 @@ def _minimal(pc):
 _FRAMES_MAX = 48  # looked at from the innermost on
 
 
-def user_frame(frame, g, own_pcs, noted=True):
+def user_frame(frame, g, own_pcs, entry_return_pc, noted=True):
     """The innermost frame, from `frame` outwards, that belongs to the user's code.
 
     It is the one that the runtime noted (g.wait_pc); with not noted, only where it is found before any other: what blocks a
     thread may be the user's code further in. Where it noted none that is on this stack, it is the first that lies in
-    the same object file as the goroutine's entry, or else in any: with line information if there is such a one, and not
-    with a source in a folder of the runtime's own, which are those of own_pcs.
+    the same object file as the goroutine's entry: with line information if there is such a one, and not with a source in
+    a folder of the runtime's own, which are those of own_pcs. Where there is none, it is the frame that the entry returns
+    to, at entry_return_pc: the entry has jumped to its last call. Where that was not reached, it is one in any object file.
     """
     own = {_folder(pc) for pc in own_pcs} - {None}
     home = gdb.solib_name(g.entry)
-    near = nameless = far = None
+    near = nameless = far = outermost = None
     candidate = frame
     for _ in range(_FRAMES_MAX):
         if candidate is None or near is not None and not (noted and g.wait_pc):
@@ -119,6 +157,7 @@ def user_frame(frame, g, own_pcs, noted=True):
             pc = candidate.pc()
             if pc == g.wait_pc:
                 return candidate
+            outermost = candidate if pc == entry_return_pc else None
             folder, at_home = _folder(pc - (candidate.level() > 0)), gdb.solib_name(pc & _MASK) == home
             if folder is None and at_home:
                 nameless = nameless or candidate
@@ -127,7 +166,7 @@ def user_frame(frame, g, own_pcs, noted=True):
             candidate = candidate.older()
         except gdb.error:
             break
-    return near or nameless or far or frame
+    return near or nameless or outermost or far or frame
 
 
 def of_runtime(pc, own_pcs):

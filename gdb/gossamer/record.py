@@ -9,7 +9,7 @@ def holds(rt, mark, has="held", did="locked", who=None):
     text = "%s by %s" % (has, who or words.holder(rt, mark.goid))
     if mark.at > 0:
         text += "%s for %s" % ("," if rt.has_ended(mark.goid) else "", words.duration(max(0, rt.now - mark.at)))
-    return "%s, %s%s" % (text, did, at(mark.pc)) if mark.pc else text
+    return "%s, %s%s" % (text, did, at(rt, mark)) if mark.pc else text
 
 
 def done(rt, what, mark):
@@ -17,12 +17,12 @@ def done(rt, what, mark):
     if mark.at <= 0:
         return ""
     who = "goroutine %d" % mark.goid if mark.goid else "the runtime"
-    return "%s by %s %s ago%s" % (what, who, words.duration(max(0, rt.now - mark.at)), at(mark.pc))
+    return "%s by %s %s ago%s" % (what, who, words.duration(max(0, rt.now - mark.at)), at(rt, mark))
 
 
-def at(pc):
-    """" at load (config.c:70)", where the call stands that returns to pc; "" for no pc."""
-    place = places.after_call(pc).text
+def at(rt, mark):
+    """" at load (config.c:70)", where the call stands; "" where that is not known."""
+    place = places.called_by(rt, mark.pc, mark.goid).text
     return " at " + place if place else ""
 
 

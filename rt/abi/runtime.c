@@ -54,6 +54,7 @@ __attribute__((used)) struct gos_runtime gos_runtime = {
 		},
 	.resume_pc = rt_switch_resume,
 	.start_pc = rt_gostart_begin,
+	.entry_return_pc = rt_gostart_return,
 	.trap_pc = (void *)rt_debug_trap,
 	.semas = rt_sema_roots,
 	.held_flags = RT_G_LOCKED,

@@ -3,6 +3,7 @@
  * Goal: a goroutine's account can be had at any moment, and SIGQUIT ends with those that matter: rt/account.c. What each says in full is for tests/gdb/test_account.c. Method:
  * accounts of goroutines that never stand still, each of which must be a sentence; and programs that end.
  */
+#include <dlfcn.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 
 #include "account.h"
 #include "gos_test.h"
+#include "state.h"
+#include "tails.h"
 
 static char text[8 << 20];
 
@@ -127,6 +130,77 @@ GOS_TEST_WITHIN(of_goroutines_that_change, 120)
 	}
 	expect_eq(gos_num_goroutines(), 1);
 	regfree(&sentence);
+}
+
+/* ---- entries that have no frame: the last call that they make is a jump ---- */
+
+/* "tail_lock (tails.c:12)", as far as this machine knows lines. */
+static const char *entry_at(const char *function, int line)
+{
+	static char place[64];
+	if (dlopen("libdw.so.1", RTLD_NOW) != NULL)
+		snprintf(place, sizeof place, "%s (tails.c:%d)", function, line);
+	else
+		snprintf(place, sizeof place, "%s", function);
+	return place;
+}
+
+/* The sentence of one goroutine has `before`, then a place, then `after`. */
+static void expect_place(uint64_t goid, const char *before, const char *place, const char *after)
+{
+	char head[40], wanted[200], sentence[2000];
+	snprintf(head, sizeof head, "goroutine %llu ", (unsigned long long)goid);
+	const char *at = strncmp(text, head, strlen(head)) == 0 ? text : NULL;
+	for (const char *line = text; at == NULL && (line = strchr(line, '\n')) != NULL; line++)
+		at = strncmp(line + 1, head, strlen(head)) == 0 ? line + 1 : NULL;
+	expect(at != NULL);
+	snprintf(sentence, sizeof sentence, "%.*s", (int)strcspn(at, "\n"), at);
+	snprintf(wanted, sizeof wanted, "%s%s%s", before, place, after);
+	if (strstr(sentence, wanted) == NULL || strstr(sentence, "rt_gostart") != NULL) {
+		fprintf(stderr, "not '%s' in: %s\n", wanted, sentence);
+		expect(!"a place");
+	}
+}
+
+GOS_TEST(of_those_whose_entries_have_no_frame)
+{
+	gos_mutex held = {0}, lost = {0};
+	gos_once once = {0};
+	never = gos_chan_make(int, 0);
+	gos_mutex_lock(&held);
+	go(tail_lock, &lost);
+	gos_test_until_num(1);
+	uint64_t receiver = go(tail_receive, never), other = go(tail_receive_too, never), opener = go(tail_once, &once, never);
+	gos_test_until_n_waiting(3, "chan receive");
+	uint64_t visitor = go(tail_once, &once, never), locker = go(tail_lock, &held), finder = go(tail_lock, &lost);
+	gos_test_until_waiting(visitor, "sync.Once.Do");
+	gos_test_until_waiting(locker, "sync.Mutex.Lock");
+	gos_test_until_waiting(finder, "sync.Mutex.Lock");
+	for (uint64_t i = 0; i < gos_runtime.gcount; i++) { /* else the frames are there, and this test is of nothing */
+		const struct gos_g *gp = rt_goroutine_number(i);
+		if (gp->goid == receiver || gp->goid == other || gp->goid == visitor || gp->goid == locker || gp->goid == finder)
+			expect(gp->wait_pc == gos_runtime.entry_return_pc);
+	}
+
+	dump();
+	expect_place(receiver, " in chan receive at ", entry_at("tail_receive", tail_receive_line), " for chan 0x");
+	expect_place(other, " in chan receive at ", entry_at("tail_receive_too", tail_receive_too_line), " for chan 0x");
+	expect_place(locker, " in sync.Mutex.Lock at ", entry_at("tail_lock", tail_lock_line), " for mutex 0x");
+	expect_place(visitor, " in sync.Once.Do at ", entry_at("tail_once", tail_once_line), " for once 0x");
+	/* Who runs it still lives, so it is known what he is; who has locked this and ended is known no more. */
+	expect_place(visitor, ", called at ", entry_at("tail_once", tail_once_line), ", and that one has waited ");
+	expect_place(finder, ", locked at its function's last call, and that one has ended", "", "");
+	expect(opener != visitor);
+
+	/* And one that asks for it itself. */
+	int fd = memfd_create("accounts", 0);
+	uint64_t asker = go(tail_dump, fd, GOS_DUMP_ACCOUNTS);
+	gos_test_until_num(7);
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+	expect(n >= 0);
+	text[n] = 0;
+	close(fd);
+	expect_place(asker, " at ", entry_at("tail_dump", tail_dump_line), "; created by goroutine 1 at ");
 }
 
 /* ---- what many have in common ---- */

@@ -11,6 +11,7 @@
 #include "gos_test.h"
 #include "groups.h"
 #include "state.h"
+#include "tails.h"
 
 #define NOINLINE __attribute__((noinline))
 
@@ -116,6 +117,26 @@ GOS_TEST(alike_are_together)
 	for (const char *at = text; (at = strstr(at, "\n\n")) != NULL; at += 2)
 		deep += strncmp(at, "\n\n5 goroutines [chan receive, ", 30) == 0 || strncmp(at, "\n\n1 goroutine [chan receive, ", 29) == 0;
 	expect_eq(deep, 2);
+}
+
+NOINLINE static void make(void (*entry)(gos_chan *))
+{
+	go(entry, gate);
+}
+
+/* What jumped to the call that they wait in is all that tells them from each other: the record of it, the frames, and the place where they were made are the same. */
+GOS_TEST(those_whose_entries_have_no_frames_are_told_apart)
+{
+	gate = gos_chan_make(int, 0);
+	for (int i = 0; i < 3; i++)
+		make(tail_receive);
+	for (int i = 0; i < 4; i++)
+		make(tail_receive_too);
+	gos_test_until_n_waiting(7, "chan receive");
+	dump(GOS_DUMP_GROUPS);
+	expect(strstr(text, "8 goroutines in 3 groups:\n\n4 goroutines [chan receive, ") == text);
+	expect_group("\ntail_receive(...)\n\t", "3 goroutines [chan receive, ");
+	expect_group("\ntail_receive_too(...)\n\t", "4 goroutines [chan receive, ");
 }
 
 GOS_TEST(all_three_in_their_order)

@@ -22,6 +22,7 @@
 
 #include "gos_test.h"
 #include "state.h"
+#include "tails.h"
 #include "throw.h"
 #include "traceback.h"
 
@@ -816,6 +817,66 @@ GOS_TEST(dump_shows_files_and_lines_where_libdw_is)
 	gos_test_until_waiting(a, "chan receive");
 	expect_text(block_of(dump(), a), "^receive_here(...)\n\t", "/test_traceback.c:", " +0x", "^receiver(...)\n\t",
 		    "/test_traceback.c:", NULL);
+}
+
+/* The entry's begin: function, file and line where that is known. */
+static void expect_entry(const char *block, const char *before, const char *function, int line)
+{
+	char name[64], place[64];
+	snprintf(name, sizeof name, "^%s(...)\n\t", function);
+	snprintf(place, sizeof place, "/tails.c:%d +0x0\n", line);
+	expect_text(block, before, name, dlopen("libdw.so.1", RTLD_NOW) != NULL ? place : "\n", "^created by ", NULL);
+	expect_eq(count_of(block, name + 1), 1);
+	expect(strstr(block, "rt_") == NULL);
+}
+
+/* An optimizing compiler makes a jump of the last call that a function makes. */
+GOS_TEST(dump_of_one_whose_entry_has_no_frame)
+{
+	gos_mutex m = {0};
+	gos_once once = {0};
+	silent = gos_chan_make(int, 0);
+	gos_mutex_lock(&m);
+	uint64_t a = go(tail_receive, silent), b = go(tail_receive_too, silent), c = go(tail_step, silent), d = go(tail_once, &once, silent), f = go(gos_chan_recv, silent, NULL);
+	gos_test_until_n_waiting(5, "chan receive");
+	uint64_t e = go(tail_lock, &m);
+	gos_test_until_waiting(e, "sync.Mutex.Lock");
+	/* Else the frame is there, and this test is of nothing. */
+	expect(record_of(a)->wait_pc == gos_runtime.entry_return_pc);
+	expect(record_of(b)->wait_pc == gos_runtime.entry_return_pc);
+	expect(record_of(e)->wait_pc == gos_runtime.entry_return_pc);
+
+	const char *text = dump();
+	expect_entry(block_of(text, a), "^gos_chan_recv(...)\n\t", "tail_receive", tail_receive_line);
+	expect_entry(block_of(text, b), "^gos_chan_recv(...)\n\t", "tail_receive_too", tail_receive_too_line);
+	expect_entry(block_of(text, d), "^tail_within(...)\n\t", "tail_once", tail_once_line);
+	expect_entry(block_of(text, e), "^gos_mutex_lock(...)\n\t", "tail_lock", tail_lock_line);
+	/* Here it is another function of the program's that was jumped to. */
+	expect_text(block_of(text, c), "^gos_chan_recv(...)\n\t", "^tail_stands(...)\n\t", "^tail_step(...)\n\t", "^created by ", NULL);
+	expect_eq(count_of(block_of(text, c), "(...)\n"), 3);
+	/* The entry itself is the one that waits: it has a frame. */
+	expect_eq(count_of(block_of(text, f), "(...)\n"), 1);
+}
+
+GOS_TEST(dump_by_one_whose_entry_has_no_frame)
+{
+	int fd = begin_dump();
+	uint64_t a = go(tail_dump, fd, GOS_DUMP_STACKS);
+	gos_test_until_num(1);
+	const char *block = block_of(end_dump(fd), a);
+	expect_entry(block, "^gos_dump(...)\n\t", "tail_dump", tail_dump_line);
+}
+
+GOS_TEST(dump_of_one_that_runs_and_whose_entry_has_no_frame)
+{
+	static volatile int flags[2];
+	if (gos_procs(0) == 1)
+		gos_procs(2);
+	uint64_t a = go(tail_spin, flags);
+	gos_test_until(&flags[0]);
+	if (!DEFERS_SIGNALS)
+		expect_text(block_of(dump(), a), "[running]:\n", "^tail_spins(...)\n\t", "^tail_spin(...)\n\t", "^created by ", NULL);
+	flags[1] = 1;
 }
 
 GOS_TEST(dump_of_one_that_has_not_run)

@@ -143,8 +143,15 @@ class View:
                     pass
 
     def user_frame(self, g, frame):
-        """The innermost frame of the user's code of the goroutine that `frame` is the innermost of."""
-        return places.user_frame(frame, g, (self.rt.resume_pc, self.rt.trap_pc), g.status != self.rt.calling)
+        """The innermost frame of the user's code of the goroutine that `frame` is the innermost of; or that of the public call to which its entry has jumped."""
+        found = self._user_frame(g, frame)
+        return found.newer() if self._stands_for_entry(found) and found.newer() is not None else found
+
+    def _user_frame(self, g, frame):
+        return places.user_frame(frame, g, (self.rt.resume_pc, self.rt.trap_pc), self.rt.entry_return_pc, g.status != self.rt.calling)
+
+    def _stands_for_entry(self, frame):
+        return frame.level() > 0 and frame.pc() == self.rt.entry_return_pc
 
     def where(self, g):
         """Place in the user's code where g stands."""
@@ -153,13 +160,14 @@ class View:
             return self._where_running(g, thread)
         if self.rt.never_run(g):
             return places.of_function(g.entry)
-        return places.after_call(g.wait_pc)
+        return places.after_call(self.rt, g.wait_pc, g.entry)
 
     def _where_running(self, g, thread):
         with unwind.suspended(), target.keep_selection():
             try:
                 target.switch_to(thread.ptid)
-                return places.frame_place(self.user_frame(g, gdb.newest_frame()))
+                frame = self._user_frame(g, gdb.newest_frame())
+                return places.of_entry(g.entry) if self._stands_for_entry(frame) else places.frame_place(frame)
             except gdb.error:
                 return places.at(thread.pc)
 

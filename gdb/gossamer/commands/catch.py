@@ -510,7 +510,7 @@ def _announce(ours):
 
 def _where(view, g, thread, word):
     if word.symbol == "CREATE":
-        return "%s made by %s" % (places.of_function(g.entry).text, places.after_call(g.create_pc).text)
+        return "%s made by %s" % (places.of_function(g.entry).text, places.of_creation(view.rt, g).text)
     if word.symbol == "EXIT":
         return "which ran %s" % places.of_function(g.entry).text
     return view.where(g).text if thread is not None or g.wait_pc else ""

@@ -79,7 +79,7 @@ run; with -c it is shown and the run goes on, with -s it is not even shown.
     def run(self, argument):
         view = View().load()
         chosen, flags, command = _parse_apply(view.rt, argument)
-        wanted = [g for g in view.goroutines if chosen.accepts(view, g, lambda g: places.after_call(g.create_pc))]
+        wanted = [g for g in view.goroutines if chosen.accepts(view, g, lambda g: places.of_creation(view.rt, g))]
         missing = [first for first, last in chosen.goids if first == last and not any(g.goid == first for g in view.goroutines)]
         if missing:
             view.rt.find(missing[0])  # says which exist

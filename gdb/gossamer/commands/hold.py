@@ -92,7 +92,7 @@ def _choose(view, argv, usage):
     if chosen.empty:
         raise Trouble("say which goroutines: %s" % usage)
     view.load()
-    wanted = [g for g in view.goroutines if chosen.accepts(view, g, lambda g: places.after_call(g.create_pc))]
+    wanted = [g for g in view.goroutines if chosen.accepts(view, g, lambda g: places.of_creation(view.rt, g))]
     for first, last in chosen.goids:
         if first == last and not any(g.goid == first for g in view.goroutines):
             view.rt.find(first)  # says which exist

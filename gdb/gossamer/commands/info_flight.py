@@ -91,7 +91,7 @@ def _event(rt, e):
     if e.kind == "PARK":
         return ", ".join(filter(None, ("parked: " + rt.reason_word(e.reason), _object(rt, e))))
     if e.kind in ("CALL", "PANIC"):
-        return "%s at %s" % ("began a blocking call" if e.kind == "CALL" else "panicked", places.after_call(e.value).text or "?")
+        return "%s at %s" % ("began a blocking call" if e.kind == "CALL" else "panicked", places.called_by(rt, e.value, e.by or e.goid).text or "?")
     if e.kind in ("CREATE", "READY"):
         made = "made" if e.kind == "CREATE" else "made ready"
         return "%s goroutine %d" % (made, e.goid) if e.by else "was %s%s" % (made, " by the runtime" if e.by == 0 and e.kind == "CREATE" else "")
@@ -140,7 +140,7 @@ def _told(rt, e, names):
         what = _object(rt, e)
         return "parked %s on %s%s" % (ago, rt.reason_word(e.reason), " of " + what if what else "")
     if e.kind in ("CALL", "PANIC"):
-        return "%s %s at %s" % ("began a blocking call" if e.kind == "CALL" else "panicked", ago, places.after_call(e.value).text or "?")
+        return "%s %s at %s" % ("began a blocking call" if e.kind == "CALL" else "panicked", ago, places.called_by(rt, e.value, e.by or e.goid).text or "?")
     if e.kind in ("CREATE", "READY", "WAKE"):
         by = "the runtime" if e.kind == "CREATE" else "a timer, the netpoller or the like" if e.kind == "WAKE" else ""
         if e.by or e.by is None:

@@ -88,9 +88,9 @@ def _show(view, g):
     _line("where", view.where(g).text)
     _line("times", _times(rt, g))
     creator = next((other for other in view.goroutines if other.goid == g.creator), None)
-    made = created(g)
+    made = created(rt, g)
     if g.creator:
-        made = "%s by %s" % (places.after_call(g.create_pc).text, words.named(creator) if creator else "goroutine %d, which has ended" % g.creator)
+        made = "%s by %s" % (places.of_creation(rt, g).text, words.named(creator) if creator else "goroutine %d, which has ended" % g.creator)
     _line("created", made)
     for text in _callers(rt, g.creation):
         _line("", text)
@@ -114,7 +114,7 @@ def _callers(rt, number):
         return
     for pc in stack.pcs[1:] if stack else ():
         if not places.of_runtime(pc - 1, (rt.resume_pc, rt.trap_pc)):
-            yield "called from %s" % places.after_call(pc).text
+            yield "called from %s" % places.after_call(rt, pc).text
 
 
 def _ancestors(view, g):
@@ -126,7 +126,7 @@ def _ancestors(view, g):
         return
     for ancestor in ancestors:
         by = " by goroutine %d" % ancestor.creator if ancestor.creator else ""
-        yield "ancestor", "goroutine %d, created at %s%s" % (ancestor.goid, places.after_call(ancestor.create_pc).text, by)
+        yield "ancestor", "goroutine %d, created at %s%s" % (ancestor.goid, places.called_by(view.rt, ancestor.create_pc, ancestor.creator).text, by)
         for text in _callers(view.rt, ancestor.creation):
             yield "", text
 

@@ -44,8 +44,10 @@ FILTER is any of these; a goroutine must pass them all:
   7   "conn 3"  waiting, chan receive  3.2s  serve (srv.c:41)      chan 0x7ffff01c0 (int, 0/4, made at ...)   accept_all (srv.c:77) by 1
 
 '*' is the goroutine that gdb stands on. For: how long it has waited, or blocked
-its thread (state syscall). Where: its user's code. Waits on: the object, with its elements and capacity, its owner, or
-what is left of its time. Created: the place and the goroutine that made it."""
+its thread (state syscall). Where: its user's code; the function that it was
+started with, if that jumped to its last call, as optimizing compilers make it.
+Waits on: the object, with its elements and capacity, its owner, or what is left of
+its time. Created: the place and the goroutine that made it."""
 
     name = "info goroutines"
 
@@ -60,7 +62,7 @@ what is left of its time. Created: the place and the goroutine that made it."""
         rt = view.rt
         source = sorted((g for g in rt.records() if g.goid), key=lambda g: g.goid) if options.filter.wants_ended() else view.goroutines
         memo = {}
-        wanted = source if options.filter.empty else [g for g in source if options.filter.accepts(view, g, lambda g: places.after_call(g.create_pc))]
+        wanted = source if options.filter.empty else [g for g in source if options.filter.accepts(view, g, lambda g: places.of_creation(view.rt, g))]
         if options.sort == "time":
             wanted.sort(key=lambda g: -rt.waited(g))
         here, _ = view.standing_on()
@@ -138,7 +140,7 @@ def _show_each(view, wanted, options, here, memo):
             words.duration(rt.waited(g)) if rt.waited(g) else "",
             view.where(g).text,
             words.waits_on(rt, g, memo),
-            created(g),
+            created(rt, g),
         ])
     for line in words.table(["  Id", "Name", "State", "For", "Where", "Waits on", "Created"], rows):
         say(line)
@@ -148,9 +150,9 @@ def _show_each(view, wanted, options, here, memo):
                                   "; %s shows the next, -all the whole list." % options.next_page() if left else "."))
 
 
-def created(g):
+def created(rt, g):
     """"accept_all (srv.c:77) by 1"; the first goroutine was made by nobody's call."""
-    where = places.after_call(g.create_pc).text
+    where = places.of_creation(rt, g).text
     return "%s by %d" % (where, g.creator) if g.creator else where
 
 
@@ -160,13 +162,14 @@ def _show_groups(view, wanted, options, here):
     on_thread = view.on_thread
     waiting, now = rt.waiting, rt.now
     flags, held = sum(rt.abi.flags), rt.hold_mask  # bits
+    entered = rt.entry_return_pc  # a wait_pc that does not tell which entry has jumped to the call
     for g in wanted:
         if g.address in on_thread:
             key = (g.status, g.reason if g.status == waiting else 0, view.where(g).text, g.create_pc, g.flags & flags | (g.hold & held) << 8)
         elif g.status == waiting:
-            key = (g.status, g.reason, g.wait_pc, g.create_pc, g.flags & flags | (g.hold & held) << 8)
+            key = (g.status, g.reason, g.wait_pc if g.wait_pc != entered else -g.entry, g.create_pc, g.flags & flags | (g.hold & held) << 8)
         else:
-            key = (g.status, 0, g.wait_pc or -g.entry, g.create_pc, g.flags & flags | (g.hold & held) << 8)
+            key = (g.status, 0, g.wait_pc if g.wait_pc not in (0, entered) else -g.entry, g.create_pc, g.flags & flags | (g.hold & held) << 8)
         group = groups.get(key)
         if group is None:
             group = groups[key] = []
@@ -189,7 +192,7 @@ def _show_groups(view, wanted, options, here):
             words.state(rt, g, threads[0], words.count(len(threads), "thread")) if threads else words.state(rt, g),
             span,
             view.where(g).text,
-            places.after_call(g.create_pc).text,
+            places.of_creation(rt, g).text,
             words.ids((member.goid for member in group[:4]), 3).split(" and ")[0] + (", …" if len(group) > 3 else ""),
         ])
     total = sum(map(len, ordered))
@@ -210,7 +213,7 @@ def _merged(view, groups):
     for key, group in groups.items():
         g = group[0]
         where = key[2] if g.address in view.on_thread else view.where(g).text
-        merged.setdefault((*key[:2], where, places.after_call(g.create_pc).text, key[4]), []).append(group)
+        merged.setdefault((*key[:2], where, places.of_creation(view.rt, g).text, key[4]), []).append(group)
     return [parts[0] if len(parts) == 1 else sorted(itertools.chain(*parts), key=operator.attrgetter("goid")) for parts in merged.values()]
 
 

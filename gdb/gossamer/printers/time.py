@@ -28,7 +28,7 @@ class TimerPrinter(Printer):
             yield "sends on chan 0x%x" % t.chan
         elif t.fn:
             yield "calls " + places.of_function(t.fn).text
-        yield "set at %s by goroutine %d" % (places.after_call(t.create_pc).text, t.creator)
+        yield "set at %s by goroutine %d" % (places.called_by(rt, t.create_pc, t.creator).text, t.creator)
 
     over = "stopped, or has fired"
 
