@@ -88,10 +88,10 @@ GOS_TEST(alike_are_together)
 		crowd[i] = go(wait_at_gate);
 		gos_test_until_waiting(crowd[i], "chan receive");
 	}
-	for (int i = 0; i < 5; i++)
+	for (volatile int i = 0; i < 5; i++) /* volatile, here and below: so that it stays a loop, and its go() one place */
 		gos_test_until_waiting(go(wait_deeper, 3), "chan receive");
 	gos_test_until_waiting(go(wait_deeper, 4), "chan receive");
-	for (int i = 0; i < 7; i++)
+	for (volatile int i = 0; i < 7; i++)
 		gos_test_until_waiting(go(wait_for_lock), "sync.Mutex.Lock");
 
 	dump(GOS_DUMP_GROUPS);
