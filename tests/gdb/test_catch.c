@@ -80,6 +80,35 @@ START_TEST(a_reason_narrows_it)
 }
 END_TEST
 
+/* Two that wait for the same event of two goroutines: each stop is told by the one that was met. gdb names both, since they are one address. */
+START_TEST(only_what_was_met_is_told)
+{
+	enum { STOPS = 8 };
+	char name[32];
+	bool walked = false, dived = false;
+
+	debuggee_start(&d, "mill", NULL, NULL, NULL);
+	gdb_begin(&run);
+	gdb_do(&run, "walker", "catch goroutine park walker_goid -reason sleep");
+	gdb_do(&run, "diver", "catch goroutine park diver_goid");
+	for (int i = 0; i < STOPS; i++) {
+		snprintf(name, sizeof name, "stop.%d", i);
+		gdb_do(&run, name, "continue");
+	}
+	gdb_attach(&run, &d);
+	for (int i = 0; i < STOPS; i++) {
+		snprintf(name, sizeof name, "stop.%d", i);
+		gdb_has(&run, name, "^Catchpoint (1 \\(goroutine [0-9]+ \"walker\"|2 \\(goroutine [0-9]+ \"diver\") parks: ");
+		gdb_lacks(&run, name, "^Catchpoint (1 \\(goroutine [0-9]+ \"diver\"|2 \\(goroutine [0-9]+ \"walker\") ");
+		walked |= gdb_matches(gdb_block(&run, name), "^Catchpoint 1 ");
+		dived |= gdb_matches(gdb_block(&run, name), "^Catchpoint 2 ");
+	}
+	ck_assert(walked && dived);
+	gdb_free(&run);
+	debuggee_end(&d);
+}
+END_TEST
+
 /* The other events, each with what gdb says of it; several at once; disable, enable and delete. */
 START_TEST(each_event_says_what_happens)
 {
@@ -182,6 +211,10 @@ START_TEST(what_cannot_be_caught_is_said)
 	gdb_do(&run, "no reason", "catch goroutine exit -reason sleep");
 	gdb_do(&run, "too much", "catch goroutine park 7 8");
 	gdb_do(&run, "exists", "catch goroutine create 1");
+	gdb_do(&run, "too large", "catch goroutine park 18446744073709551616");
+	gdb_do(&run, "fraction", "catch goroutine park 1.5");
+	gdb_do(&run, "pointer", "catch goroutine park &steps");
+	gdb_do(&run, "nothing", "catch goroutine park -reason \"\"");
 	gdb_do(&run, "none yet", "info breakpoints");
 	gdb_do(&run, "later", "catch goroutine exit 200");
 	gdb_do(&run, "on later", "continue");
@@ -200,6 +233,10 @@ START_TEST(what_cannot_be_caught_is_said)
 	gdb_says(&run, "no reason", "^-reason goes with park and ready only");
 	gdb_says(&run, "too much", "^'8' is too much");
 	gdb_says(&run, "exists", "^goroutine 1 exists already$");
+	gdb_says(&run, "too large", "^no goroutine's id is as large as 18446744073709551616$");
+	gdb_says(&run, "fraction", "^'1\\.5' is no goroutine's id$");
+	gdb_says(&run, "pointer", "^'&steps' is no goroutine's id$");
+	gdb_says(&run, "nothing", "^-reason needs a value$");
 	gdb_says(&run, "none yet", "^No breakpoints or watchpoints\\.$");
 	gdb_has(&run, "later", "^\\[Goroutine 200 does not exist now; when it does, it is caught\\]$");
 	gdb_has(&run, "on later", "^Catchpoint 1 \\(goroutine 200 exits\\), which ran mayfly$");
@@ -436,6 +473,9 @@ START_TEST(a_mistake_that_is_pending)
 	gdb_do(&run, "bad goid", "catch goroutine park seven");
 	gdb_do(&run, "too much", "catch goroutine park 7 8");
 	gdb_do(&run, "no value", "catch goroutine park -reason");
+	gdb_do(&run, "empty", "catch goroutine \"\"");
+	gdb_do(&run, "too large", "catch goroutine park 18446744073709551616");
+	gdb_do(&run, "nothing", "catch goroutine park -reason \"\"");
 	gdb_do(&run, "none yet", "info breakpoints");
 	gdb_do(&run, "bad event", "catch goroutine sneeze");
 	gdb_do(&run, "bad reason", "catch goroutine park -reason \"bore\\\"dom\" 7");
@@ -449,6 +489,9 @@ START_TEST(a_mistake_that_is_pending)
 	gdb_says(&run, "bad goid", "^'seven' is no goroutine's id$");
 	gdb_says(&run, "too much", "^'8' is too much");
 	gdb_says(&run, "no value", "^-reason needs a value$");
+	gdb_says(&run, "empty", "^which event\\? ");
+	gdb_says(&run, "too large", "^no goroutine's id is as large as ");
+	gdb_says(&run, "nothing", "^-reason needs a value$");
 	gdb_says(&run, "none yet", "^No breakpoints or watchpoints\\.$");
 	gdb_says(&run, "bad event", "^Catchpoint 1 \\(any goroutine, sneeze\\) pending ");
 	gdb_has(&run, "run", "^\\[Catchpoint 1 catches nothing: no event 'sneeze'; goroutines' events are create, run, park, ready, exit, syscall\\]$");
@@ -476,6 +519,29 @@ START_TEST(nothing_to_wait_for)
 	gdb_program(&run, files[_i].program);
 	gdb_says(&run, "catch", "%s", files[_i].says);
 	gdb_says(&run, "breakpoints", "^No breakpoints or watchpoints\\.$");
+	gdb_free(&run);
+}
+END_TEST
+
+/* gdb gives up breakpoints at functions when the program's file is taken away: the next catchpoint is armed all the same. */
+START_TEST(another_file)
+{
+	gdb_begin(&run);
+	gdb_do(&run, "one", "catch goroutine run 1");
+	gdb_do(&run, "run", "run 9");
+	gdb_do(&run, "kill", "kill");
+	gdb_do(&run, "nothing", "file");
+	gdb_do(&run, "early", "catch goroutine park");
+	gdb_do(&run, "delete", "delete");
+	gdb_do(&run, "file", "file " DEBUGGEE_DIR "/mill.shared");
+	gdb_do(&run, "two", "catch goroutine park 1");
+	gdb_do(&run, "again", "run 9");
+	gdb_do(&run, "end", "kill");
+	gdb_program(&run, "mill");
+	gdb_has(&run, "run", "^Catchpoint 1 \\(goroutine 1 runs\\)");
+	gdb_says(&run, "early", "^there is neither a program to be run \\('file PROGRAM'\\) nor a process$");
+	gdb_has(&run, "two", "^Catchpoint 2 \\(goroutine 1, park\\)");
+	gdb_has(&run, "again", "^Catchpoint 2 \\(goroutine 1 parks: sleep on timer, ");
 	gdb_free(&run);
 }
 END_TEST
@@ -509,6 +575,7 @@ int main(void)
 	return gdb_tests_run("gdb catch", (const struct gdb_test[]){
 						  {every_park_of_one_and_no_other, 120, 0},
 						  {a_reason_narrows_it, 0, 0},
+						  {only_what_was_met_is_told, 120, 0},
 						  {each_event_says_what_happens, 0, 0},
 						  {every_blocking_section_of_one, 0, 0},
 						  {what_cannot_be_caught_is_said, 120, 0},
@@ -521,6 +588,7 @@ int main(void)
 						  {pending_for_ever, 120, 2},
 						  {a_mistake_that_is_pending, 120, 0},
 						  {nothing_to_wait_for, 0, 3},
+						  {another_file, 120, 0},
 						  {attaching_to_what_was_waited_for, 120, 2},
 						  {NULL, 0, 0},
 					  });

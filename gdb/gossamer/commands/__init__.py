@@ -11,6 +11,9 @@ from .. import clock, model, places, target, unwind, words
 from ..abi import Trouble
 
 
+_INTEGERS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_ENUM, gdb.TYPE_CODE_CHAR, gdb.TYPE_CODE_BOOL)
+
+
 class Command(gdb.Command):
     """A command whose every failure is one sentence: run() may raise Trouble, invoke() turns it into gdb's own error."""
 
@@ -189,7 +192,10 @@ def parse_goid(text):
     if text.isdigit():
         return int(text)
     try:
-        return int(gdb.parse_and_eval(text))
+        value = gdb.parse_and_eval(text)
+        if value.type.strip_typedefs().code not in _INTEGERS:
+            raise TypeError
+        return int(value)
     except (gdb.error, ValueError, TypeError):
         raise Trouble("'%s' is no goroutine's id" % text) from None
 

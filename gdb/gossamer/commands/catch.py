@@ -20,7 +20,7 @@ import gdb
 
 from .. import abi, clock, model, places, target, words
 from ..abi import Trouble
-from . import Command, View, in_event, parse_goid, runtime, say
+from . import Command, View, guarded, in_event, parse_goid, runtime, say
 from .filters import match_reason
 
 _TRAP = "rt_debug_trap"  # what runtime.trap_pc is where there are symbols: a name holds good wherever the program is loaded to
@@ -44,6 +44,10 @@ class _Catchpoint:
 
     def exists(self):
         return self.breakpoint is None or self.breakpoint.is_valid()
+
+    def is_met(self, happened, matched):
+        """Whether the trap's arguments, the event and the entries that match, mean this one."""
+        return self.slot is not None and happened == 1 << self.event and matched >> self.slot & 1 != 0
 
     def wanted(self):
         return self.slot is not None and self.breakpoint is not None and self.breakpoint.is_valid() and self.breakpoint.enabled
@@ -107,7 +111,7 @@ class _Arms:
             return False
         frame = gdb.newest_frame()
         happened, matched = (int(frame.read_register(name)) & 0xFFFFFFFF for name in self.arguments[1:3])
-        return any(c.text == text and c.slot is not None and matched >> c.slot & 1 and happened == 1 << c.event for c in self.catchpoints if c.exists())
+        return any(c.text == text and c.is_met(happened, matched) for c in self.catchpoints if c.exists())
 
     def write(self, nothing=False):
         """Makes the process's watches and masks what the catchpoints ask for. Plain memory access only: see above."""
@@ -171,10 +175,7 @@ class _Start(gdb.Breakpoint):
 
     def stop(self):
         if _arms is not None and _arms.inferior.num == gdb.selected_inferior().num:
-            try:
-                _bind(anew=True)
-            except (gdb.error, Trouble):
-                pass  # then nothing is caught, as in a process without the runtime
+            in_event(_bind, True)
         return False
 
 
@@ -186,8 +187,12 @@ class _Await(Command):
     category = gdb.COMMAND_OBSCURE
 
     def run(self, argument):
-        if _Start.there is None or not _Start.there.is_valid():
-            _Start.there = _Start()
+        there = _Start.there
+        if there is not None and there.is_valid() and there.enabled:
+            return
+        if there is not None and there.is_valid():
+            there.delete()  # gdb gave it up, as it does when 'file' takes the program's symbols away
+        _Start.there = _Start()
 
 
 def _bind(anew=False):
@@ -325,13 +330,15 @@ def _words(argv):
     while argv:
         if argv[0] == "-reason":
             argv.pop(0)
-            if not argv:
+            if not argv or not argv[0]:
                 raise Trouble("-reason needs a value")
             yield "reason", argv
         elif goid == 0:
             goid = parse_goid(argv.pop(0))
             if goid <= 0:
                 raise Trouble("goroutines' ids begin at 1")
+            if goid > target.MASK:
+                raise Trouble("no goroutine's id is as large as %d" % goid)
             yield "id", goid
         else:
             raise Trouble("'%s' is too much: catch goroutine EVENT [ID] [-reason REASON]" % argv[0])
@@ -366,7 +373,7 @@ def _guess(argv):
     for kind, value in _words(argv):
         if kind == "event":
             text = value
-            if text is None:
+            if not text:
                 raise Trouble("which event? catch goroutine EVENT [ID] [-reason REASON]")
         elif kind == "id":
             goid = value
@@ -477,9 +484,9 @@ def _stopped(event):
         return
     if _arms.catchpoints and not _arms.is_there() and _arms.inferior.num == gdb.selected_inferior().num:
         try:
-            _bind()  # to a process that was attached to, say
-        except (gdb.error, Trouble):
-            pass
+            guarded(_bind)  # to a process that was attached to, say
+        except gdb.GdbError:
+            pass  # who asks for anything is told
     if not isinstance(event, gdb.BreakpointEvent):
         return
     hit = {b.number for b in event.breakpoints}
@@ -494,13 +501,13 @@ def _announce(ours):
     frame = gdb.newest_frame()
     if not 0 <= frame.pc() - rt.trap_pc <= _PROLOGUE_MAX:
         return
-    address, event, _, reason = (int(frame.read_register(name)) & target.MASK for name in view.registers.arguments)
+    address, event, matched, reason = (int(frame.read_register(name)) & target.MASK for name in view.registers.arguments)
     g = rt.goroutine_at(address)
     thread = view.place_one(g)
     for c in ours:
         word = rt.abi.events.get(c.event)
-        if word is None or not event >> c.event & 1:
-            continue
+        if word is None or not c.is_met(event & 0xFFFFFFFF, matched & 0xFFFFFFFF):
+            continue  # gdb names all breakpoints at an address, those too whose condition did not hold
         text = "%s %s" % (words.named(g), _PHRASES.get(word.symbol, word.text))
         if word.symbol in ("PARK", "READY"):
             text += _why(rt, g, reason & 0xFFFFFFFF)

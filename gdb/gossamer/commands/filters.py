@@ -142,6 +142,8 @@ class Filter:
 def match_reason(rt, argv):
     """(numbers of the reasons that argv's first words name, how many words that took). Words may be quoted or not:
     "chan receive" or chan receive; part of a reason's word names all that contain it."""
+    if not argv[0]:
+        raise Trouble("-reason needs a value")
     known = [w for w in rt.abi.reasons.values() if w.text]
     text, used = argv[0].lower(), 1
     while used < len(argv) and any(w.text.lower().startswith("%s %s" % (text, argv[used].lower())) for w in known):
