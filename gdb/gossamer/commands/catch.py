@@ -174,7 +174,7 @@ class _Start(gdb.Breakpoint):
         self.silent = True
 
     def stop(self):
-        if _arms is not None and _arms.inferior.num == gdb.selected_inferior().num:
+        if _arms is not None and _arms.inferior.num == gdb.selected_inferior().num and any(c.exists() for c in _arms.catchpoints):
             in_event(_bind, True)
         return False
 
