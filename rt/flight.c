@@ -362,6 +362,14 @@ static bool can_follow(enum gos_flight_kind before, enum gos_flight_kind kind)
 	}
 }
 
+/* Did the goroutine give way, or have to, at the end of the run that begins with event i? Then it may have run elsewhere right after that. */
+static bool gave_way(const struct found *found, uint64_t i)
+{
+	while (++i < found->count && found->event[i % LAST_MAX].kind == GOS_FLIGHT_PANIC)
+		;
+	return i < found->count && (found->event[i % LAST_MAX].kind == GOS_FLIGHT_YIELD || found->event[i % LAST_MAX].kind == GOS_FLIGHT_PREEMPT);
+}
+
 /* The events of both, in the order in which they happened. */
 static void merge(const struct found *a, const struct found *b, struct found *both)
 {
@@ -374,6 +382,8 @@ static void merge(const struct found *a, const struct found *b, struct found *bo
 			first = y == NULL;
 		} else if (x->at != y->at) {
 			first = x->at < y->at;
+		} else if (x->kind == GOS_FLIGHT_RUN && y->kind == GOS_FLIGHT_RUN) {
+			first = gave_way(a, i) || !gave_way(b, k);
 		} else {
 			enum gos_flight_kind before = both->count != 0 ? both->event[(both->count - 1) % LAST_MAX].kind : GOS_FLIGHT_TIME;
 			first = both->count == 0 ? !can_follow(y->kind, x->kind) : can_follow(before, x->kind) || !can_follow(before, y->kind);
