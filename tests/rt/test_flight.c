@@ -392,8 +392,7 @@ GOS_TEST(the_last_events_say_who_what_and_when)
 	expect_eq(last[0].reason, GOS_REASON_MUTEX_LOCK);
 	expect_eq(newest(GOS_FLIGHT_READY, id)->by, me);
 	gos_mutex_unlock(&mutex);
-	gos_test_until_num(1);
-	last_of(id);
+	until_exit_of(id);
 	expect_eq(last[0].kind, GOS_FLIGHT_EXIT);
 	int64_t ended = rt_now(), later = INT64_MAX;
 	for (uint32_t i = 0, n = last_of(id); i < n; i++) {
@@ -443,7 +442,7 @@ static void panic_and_recover(void)
 GOS_TEST(a_panic_is_written_down_with_its_place)
 {
 	uint64_t id = go(panic_and_recover);
-	gos_test_until_num(1);
+	until_exit_of(id);
 	uint64_t where = newest(GOS_FLIGHT_PANIC, id)->object, fn = (uint64_t)panic_and_recover;
 	expect(where > fn && where < fn + 1000);
 	expect_eq(newest(GOS_FLIGHT_EXIT, id)->goid, id);
@@ -788,12 +787,12 @@ static int ran_long_after(void)
 		expect_eq(last[1].kind, GOS_FLIGHT_RUN);
 		return 9;
 	}
-	return slow == SLOW_MAX || GOS_CHECK >= 2 ? 9 : 0; /* there who does so much has to give way before he waits */
+	return slow == SLOW_MAX || GOS_CHECK >= 2 || GOS_TEST_SLOW > 1 ? 9 : 0; /* there who does so much has to give way before he waits */
 }
 
 #define LONG_AFTER(X)                                                                                                                          \
-	X(spawns, spawn_once, 9000, "") X(spawns_in_a_small_ring, spawn_once, 1024, "flight=512") X(blocking_calls, call, 512, "flight=512")  \
-	X(panics, panic_and_recover, 600, "flight=512")
+	X(spawns, spawn_once, 9000, "") X(spawns_in_a_small_ring, spawn_once, 520, "flight=512") X(blocking_calls, call, 300, "flight=512")  \
+	X(panics, panic_and_recover, 520, "flight=512")
 #define X(what, fn, n, debug)                                                               \
 	PLAIN_TEST_WITHIN(who_runs_next_is_known_after_many_##what, 100)                    \
 	{                                                                                   \
