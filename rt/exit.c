@@ -97,7 +97,7 @@ _Noreturn void rt_goexit0(void)
 	mp->commit_arg = mp;
 	if (rt_unlikely(rt_exceptions_here())) /* ended in a catch block */
 		rt_exceptions_take();
-	struct gos_g *next = rt_become(mp, gp, rt_next(pp), RT_LEAVE_EXIT, 0);
+	struct gos_g *next = rt_become(mp, gp, rt_next(pp), RT_LEAVE_EXIT, RT_FLIGHT_NONE);
 	/* Point of no return: rt_switch_finish buries gp, and this stack may be another goroutine's. */
 	rt_sanitizer_leave(NULL, next);
 	rt_jump(&next->sched, mp);

@@ -45,9 +45,9 @@ RT_INLINE uint64_t rt_flight_word(enum gos_flight_kind kind, uint64_t payload)
 }
 
 /* The same with an address, of which what does not fit is dropped: the kernel gives no such one to who does not ask for it. */
-RT_INLINE uint64_t rt_flight_word_of(enum gos_flight_kind kind, uint32_t reason, const void *object)
+RT_INLINE uint64_t rt_flight_word_of(enum gos_flight_kind kind, const void *object)
 {
-	return rt_flight_word(kind, (uint64_t)reason << RT_FLIGHT_OBJECT_BITS) | (uint64_t)object << (64 - RT_FLIGHT_OBJECT_BITS) >> (64 - RT_FLIGHT_OBJECT_BITS);
+	return rt_flight_word(kind, 0) | (uint64_t)object << (64 - RT_FLIGHT_OBJECT_BITS) >> (64 - RT_FLIGHT_OBJECT_BITS);
 }
 
 RT_INLINE uint64_t rt_flight_payload(uint64_t word)
@@ -104,12 +104,38 @@ RT_INLINE void rt_flight_put(struct gos_flight_ring *ring, uint64_t word)
 	rt_count(&ring->head);
 }
 
-/* Two. */
-RT_INLINE void rt_flight_put2(struct gos_flight_ring *ring, uint64_t first, uint64_t second)
+/* The word of who is left by a switch, a PARK or PREEMPT: an address, and the kind and the reason, which lie above it. */
+struct rt_flight_left {
+	const void *object;
+	uint16_t top;
+};
+#define RT_FLIGHT_LEFT(kind, reason, of) ((struct rt_flight_left){.object = (of), .top = (uint16_t)((kind) << 8 | (reason))})
+#define RT_FLIGHT_NONE ((struct rt_flight_left){NULL, 0})
+
+/* The address as it is, and over its uppermost bits the rest: half the instructions of putting them together first. Nobody looks at the word before the head counts it. */
+RT_INLINE void rt_flight_store_left(uint64_t *place, struct rt_flight_left left)
+{
+#if defined(__x86_64__) && !defined(RT_TSAN)
+	*place = (uint64_t)left.object;
+	__asm__("movw %1, 6+%0" : "+m"(*place) : "ri"(left.top));
+#else
+	rt_store_relaxed(place, (uint64_t)left.object << (64 - RT_FLIGHT_OBJECT_BITS) >> (64 - RT_FLIGHT_OBJECT_BITS) | (uint64_t)left.top << RT_FLIGHT_OBJECT_BITS);
+#endif
+}
+
+/* One. */
+RT_INLINE void rt_flight_put_left(struct gos_flight_ring *ring, struct rt_flight_left left)
+{
+	rt_flight_store_left(&ring->word[ring->head & ring->mask], left);
+	rt_count(&ring->head);
+}
+
+/* One, and the RUN of who comes next. */
+RT_INLINE void rt_flight_put_left_and_run(struct gos_flight_ring *ring, struct rt_flight_left left, uint64_t goid)
 {
 	uint64_t i = ring->head & ring->mask;
-	RT_FLIGHT_STORE(ring->word[i], first);
-	RT_FLIGHT_STORE(ring->word[i + 1], second);
+	rt_flight_store_left(&ring->word[i], left);
+	RT_FLIGHT_STORE(ring->word[i + 1], rt_flight_word(GOS_FLIGHT_RUN, goid));
 	rt_count_by(&ring->head, 2);
 }
 
@@ -131,7 +157,7 @@ RT_INLINE void rt_flight_passed(struct gos_p *pp, enum gos_flight_kind kind, uin
 RT_INLINE void rt_flight_of(struct gos_p *pp, enum gos_flight_kind kind, const void *object)
 {
 	if (GOS_RECORD)
-		rt_flight_put(rt_flight_at(pp, rt_load_relaxed(&gos_runtime.now)), rt_flight_word_of(kind, 0, object));
+		rt_flight_put(rt_flight_at(pp, rt_load_relaxed(&gos_runtime.now)), rt_flight_word_of(kind, object));
 }
 
 /* Looks at the clock, in place of an event that follows. Owner P only. */
@@ -165,7 +191,7 @@ void rt_flight_check_readied(const struct gos_p *pp, uint64_t goid);
 #define rt_flight_check_readied(pp, goid) ((void)0)
 #endif
 
-/* What is to be written of a switch: of who is left, a word `left`, and of who runs next. */
+/* What is to be written of a switch: of who is left, `left`, and of who runs next. */
 enum rt_flight_leave {
 	RT_LEAVE_GIVES_WAY, /* no word, and a RUN */
 	RT_LEAVE_NAMED,     /* one, a PARK_NEXT, which says it all */
@@ -174,7 +200,7 @@ enum rt_flight_leave {
 };
 
 /* Writes it; next is NULL for g0. After rt_times_pass, or on g0 rt_flight_tick. Owner P only. */
-RT_INLINE void rt_flight_switch(struct gos_p *pp, enum rt_flight_leave leave, uint64_t left, const struct gos_g *next)
+RT_INLINE void rt_flight_switch(struct gos_p *pp, enum rt_flight_leave leave, struct rt_flight_left left, const struct gos_g *next)
 {
 	if (!GOS_RECORD)
 		return;
@@ -182,16 +208,16 @@ RT_INLINE void rt_flight_switch(struct gos_p *pp, enum rt_flight_leave leave, ui
 		rt_flight_put(pp->flight, rt_flight_word(GOS_FLIGHT_EXIT, next != NULL ? next->goid : 0));
 	} else if (next == NULL) {
 		if (leave == RT_LEAVE_NAMED) /* who was to run next may not, or not here */
-			left ^= rt_flight_word(GOS_FLIGHT_PARK_NEXT ^ GOS_FLIGHT_PARK, 0);
+			left.top ^= (GOS_FLIGHT_PARK_NEXT ^ GOS_FLIGHT_PARK) << 8;
 		if (leave != RT_LEAVE_GIVES_WAY)
-			rt_flight_put(pp->flight, left);
+			rt_flight_put_left(pp->flight, left);
 	} else if (leave == RT_LEAVE_GIVES_WAY) {
 		rt_flight_put(pp->flight, rt_flight_word(GOS_FLIGHT_RUN, next->goid));
 	} else if (leave == RT_LEAVE_NAMED) {
 		rt_flight_check_readied(pp, next->goid);
-		rt_flight_put(pp->flight, left);
+		rt_flight_put_left(pp->flight, left);
 	} else {
-		rt_flight_put2(pp->flight, left, rt_flight_word(GOS_FLIGHT_RUN, next->goid));
+		rt_flight_put_left_and_run(pp->flight, left, next->goid);
 	}
 }
 

@@ -55,8 +55,8 @@ RT_INLINE struct gos_m *rt_park(struct gos_m *mp, struct rt_lock *unlock, void (
 	bool readied_last;
 	struct gos_g *next = rt_next_and_tell(pp, &readied_last);
 	if (GOS_RECORD && rt_likely(readied_last)) /* twice the same, so that the one has no branch for the other */
-		return rt_switch_to(mp, gp, next, RT_LEAVE_NAMED, rt_flight_word_of(GOS_FLIGHT_PARK_NEXT, reason, object));
-	return rt_switch_to(mp, gp, next, RT_LEAVE, rt_flight_word_of(GOS_FLIGHT_PARK, reason, object));
+		return rt_switch_to(mp, gp, next, RT_LEAVE_NAMED, RT_FLIGHT_LEFT(GOS_FLIGHT_PARK_NEXT, reason, object));
+	return rt_switch_to(mp, gp, next, RT_LEAVE, RT_FLIGHT_LEFT(GOS_FLIGHT_PARK, reason, object));
 }
 
 /* For good. */
@@ -92,7 +92,7 @@ RT_INLINE struct gos_m *rt_give_way(struct gos_m *mp, struct gos_g *next, bool f
 	rt_g_set(gp, GOS_RUNNING, GOS_RUNNABLE);
 	mp->commit = commit;
 	mp->commit_arg = mp;
-	return rt_switch_to(mp, gp, next, forced ? RT_LEAVE : RT_LEAVE_GIVES_WAY, rt_flight_word(GOS_FLIGHT_PREEMPT, 0));
+	return rt_switch_to(mp, gp, next, forced ? RT_LEAVE : RT_LEAVE_GIVES_WAY, RT_FLIGHT_LEFT(GOS_FLIGHT_PREEMPT, 0, NULL));
 }
 
 /* The same to the back of its P's line. `next` is what rt_next gave; where that is NULL, g0 finds what is in this P's queues before it. */

@@ -32,7 +32,7 @@
 #define SEED_LATE 100000      /* ns that a timer is late at most when nobody can run */
 #define TIMER_GRAIN 50000 /* ns: what the kernel lets any sleep be late by; see wait_in_netpoller */
 
-RT_NOINLINE struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, uint64_t left)
+RT_NOINLINE struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, struct rt_flight_left left)
 {
 	struct rt_exceptions mine = rt_exceptions_take();
 	mp = rt_switch_without_exceptions(mp, from, next, leave, left);
@@ -483,7 +483,7 @@ static void switch_from_g0(struct gos_m *mp, struct gos_g *gp)
 	rt_flight_tick(mp->p, rt_load_relaxed(&gos_runtime.now));
 	/* Not rt_become: it might find gp held back by now. */
 	mp->prev = &mp->g0;
-	rt_flight_switch(mp->p, RT_LEAVE_GIVES_WAY, 0, gp);
+	rt_flight_switch(mp->p, RT_LEAVE_GIVES_WAY, RT_FLIGHT_NONE, gp);
 	rt_execute(mp, mp->p, gp);
 	rt_sanitizer_leave(&mp->g0, gp);
 	mp = rt_switch_inline(&mp->g0.sched, &gp->sched, mp);

@@ -117,7 +117,7 @@ RT_INLINE void rt_execute(struct gos_m *mp, struct gos_p *pp, struct gos_g *gp)
 
 /* Makes mp, which is about to leave `from`, the M of `next`, or of g0 when that is NULL, held back, or locked to another M. Returns whose stack to switch to.
  * leave and left: as rt_flight_switch. */
-RT_INLINE struct gos_g *rt_become(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, uint64_t left)
+RT_INLINE struct gos_g *rt_become(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, struct rt_flight_left left)
 {
 	struct gos_p *pp = mp->p; /* NULL: it is g0's turn */
 	mp->prev = from;
@@ -136,7 +136,7 @@ RT_INLINE struct gos_g *rt_become(struct gos_m *mp, struct gos_g *from, struct g
 }
 
 /* rt_switch_to, for a goroutine that throws no C++ exception and has caught none. */
-RT_INLINE struct gos_m *rt_switch_without_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, uint64_t left)
+RT_INLINE struct gos_m *rt_switch_without_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, struct rt_flight_left left)
 {
 	next = rt_become(mp, from, next, leave, left);
 	rt_sanitizer_leave(from, next);
@@ -147,10 +147,10 @@ RT_INLINE struct gos_m *rt_switch_without_exceptions(struct gos_m *mp, struct go
 }
 
 /* rt_switch_to, for one that does: exception.h. */
-struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, uint64_t left);
+struct gos_m *rt_switch_with_exceptions(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, struct rt_flight_left left);
 
 /* Leaves `from`, a goroutine, for `next`, or for g0 when that is NULL; returns when somebody comes back to `from`, with the M that it is then on. leave and left are for rt_become. */
-RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, uint64_t left)
+RT_INLINE struct gos_m *rt_switch_to(struct gos_m *mp, struct gos_g *from, struct gos_g *next, enum rt_flight_leave leave, struct rt_flight_left left)
 {
 	if (rt_unlikely(rt_exceptions_here()))
 		return rt_switch_with_exceptions(mp, from, next, leave, left);

@@ -127,7 +127,7 @@ static RT_NOINLINE void stand_by(struct gos_m *mp, struct gos_g *gp, struct gos_
 	rt_g_set(gp, GOS_SYSCALL, GOS_RUNNABLE);
 	mp->commit = hold_commit;
 	mp->commit_arg = NULL;
-	rt_switch_to(mp, gp, NULL, RT_LEAVE_GIVES_WAY, 0);
+	rt_switch_to(mp, gp, NULL, RT_LEAVE_GIVES_WAY, RT_FLIGHT_NONE);
 }
 
 RT_NOINLINE bool rt_exitsyscall(void)
@@ -162,7 +162,7 @@ RT_NOINLINE bool rt_exitsyscall(void)
 		rt_g_set(gp, GOS_SYSCALL, GOS_RUNNABLE);
 		mp->commit = exit_commit;
 		mp->commit_arg = NULL;
-		rt_switch_to(mp, gp, NULL, RT_LEAVE_GIVES_WAY, 0);
+		rt_switch_to(mp, gp, NULL, RT_LEAVE_GIVES_WAY, RT_FLIGHT_NONE);
 	}
 	return true;
 }

@@ -58,6 +58,15 @@ static __attribute__((noinline)) struct gos_p *this_p(void)
 	return rt_tls_m->p;
 }
 
+/* As who parks and who runs next are written; of the address everything is set that does not fit, and has to go. */
+static void put_two(struct gos_flight_ring *ring, uint64_t first, uint64_t second)
+{
+	uint64_t i = ring->head & ring->mask, top = first >> RT_FLIGHT_OBJECT_BITS;
+	rt_flight_store_left(&ring->word[i], (struct rt_flight_left){(const void *)(first | ~UINT64_C(0) << RT_FLIGHT_OBJECT_BITS), (uint16_t)top});
+	RT_FLIGHT_STORE(ring->word[i + 1], second);
+	rt_count_by(&ring->head, 2);
+}
+
 /* n words with the numbers that come next there: each comes as the recorder's own do, alone, or as two at once. */
 static void write_marks(int n)
 {
@@ -67,7 +76,7 @@ static void write_marks(int n)
 	for (int i = 0; i < n; i++) {
 		rt_flight_tick(pp, rt_load_relaxed(&gos_runtime.now));
 		if (i % 3 == 0 && i + 1 < n) {
-			rt_flight_put2(pp->flight, rt_flight_word(GOS_FLIGHT_YIELD, mark(ring, number)), rt_flight_word(GOS_FLIGHT_YIELD, mark(ring, number + 1)));
+			put_two(pp->flight, rt_flight_word(GOS_FLIGHT_YIELD, mark(ring, number)), rt_flight_word(GOS_FLIGHT_YIELD, mark(ring, number + 1)));
 			number += 2;
 			i++;
 		} else {
