@@ -116,8 +116,9 @@ struct rt_flight_left {
 RT_INLINE void rt_flight_store_left(uint64_t *place, struct rt_flight_left left)
 {
 #if defined(__x86_64__) && !defined(RT_TSAN)
+	typedef uint16_t __attribute__((may_alias)) top;
 	*place = (uint64_t)left.object;
-	__asm__("movw %1, 6+%0" : "+m"(*place) : "ri"(left.top));
+	__asm__("movw %1, %0" : "=m"(((top *)place)[RT_FLIGHT_OBJECT_BITS / 16]) : "ri"(left.top)); /* not as C: gcc would put the two together */
 #else
 	rt_store_relaxed(place, (uint64_t)left.object << (64 - RT_FLIGHT_OBJECT_BITS) >> (64 - RT_FLIGHT_OBJECT_BITS) | (uint64_t)left.top << RT_FLIGHT_OBJECT_BITS);
 #endif
