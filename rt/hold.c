@@ -273,8 +273,10 @@ struct gos_g *rt_hold_ready(void)
 	set_in_hand(1);
 	uint32_t n = rt_load_acquire(&gos_runtime.pcount);
 	for (uint32_t i = 0; i < n; i++)
-		if (rt_timers_take_sleeper(gos_runtime.ps[i], gp, goid))
+		if (rt_timers_take_sleeper(gos_runtime.ps[i], gp, goid)) {
+			answer(RT_READY_DONE); /* before it runs: a debugger may be told of what it does next, and looks here then */
 			return gp;
+		}
 	/* On its way into a heap, or from one to another, or woken by its time this moment: the next look tells. */
 	set_in_hand(0);
 	rt_check_dead();
@@ -284,6 +286,5 @@ struct gos_g *rt_hold_ready(void)
 void rt_hold_ready_done(void)
 {
 	set_in_hand(0);
-	answer(RT_READY_DONE);
 	rt_check_dead();
 }
